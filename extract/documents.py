@@ -1,0 +1,134 @@
+"""What makes a line a Convex document, and why a line is set aside."""
+
+import math
+import re
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Reason = Literal["invalid_utf8", "invalid_json", "too_deep", "not_an_object", "no_id", "too_long"]
+REASONS: dict[Reason, str] = {
+    "invalid_utf8": "the line isn't valid UTF-8",
+    "invalid_json": "the line isn't JSON (RFC 8259)",
+    "too_deep": "the line is JSON nested deeper than can be checked (about 10,000 levels)",
+    "not_an_object": "the line is JSON but not an object",
+    "no_id": "the object has no `_id` that is a string of valid Unicode",
+    "too_long": "the line is longer than 64 MiB; its bytes are kept in several parts",
+}
+MAX_DEPTH = 10_000
+DOCUMENT_SCHEMA = pa.schema([("_id", pa.string()), ("_creation_time", pa.float64()), ("document", pa.string())])
+
+# An escaped backslash or a whole surrogate pair is passed over; what is left of `\ud800` to `\udfff` stands alone.
+_SURROGATES = re.compile(
+    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+
+
+class _Fields(msgspec.Struct, gc=False):
+    """The two system fields, when they have the types that Convex gives them. All else is checked, not built."""
+
+    id: str = msgspec.field(name="_id")
+    creation_time: float | None = msgspec.field(name="_creationTime", default=None)
+
+
+class _RawFields(msgspec.Struct, gc=False):
+    """The two system fields whatever their types."""
+
+    id: msgspec.Raw = msgspec.field(name="_id", default=msgspec.Raw(b""))
+    creation_time: msgspec.Raw = msgspec.field(name="_creationTime", default=msgspec.Raw(b""))
+
+
+@dataclass(frozen=True)
+class Document:
+    """The system fields of a line that lands: `_id`, and `_creationTime` in milliseconds (None if not a number)."""
+
+    id: str
+    creation_time: float | None
+
+
+_decode_fields = msgspec.json.Decoder(_Fields).decode_lines
+_decode_raw_fields = msgspec.json.Decoder(_RawFields).decode
+_decode_raw = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+def read_all(chunk: bytes) -> pa.RecordBatch | None:
+    """Return `_id`, `_creationTime` and the text of every line of a chunk, or None if any line needs `read_one`.
+
+    The decoder takes line feeds for white space. So each line must begin with `{` and end with `}`: as no JSON has
+    `}` and `{` side by side, such a line can't end inside an object, and as many objects as lines means one a line.
+    """
+    try:
+        fields = _decode_fields(chunk)
+        lines = _split_lines(chunk)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, pa.ArrowInvalid):
+        return None  # the last is for bytes that aren't UTF-8, which the decoder doesn't look for in what it skips
+    if len(fields) != len(lines) or not _every(lines, "starts_with", "{") or not _every(lines, "ends_with", "}"):
+        return None
+    ids = pa.array([f.id for f in fields], pa.string())
+    creation_times = pa.array([f.creation_time for f in fields], pa.float64())
+    return pa.RecordBatch.from_arrays([ids, creation_times, lines], schema=DOCUMENT_SCHEMA)
+
+
+def _split_lines(chunk: bytes) -> pa.StringArray:
+    lists = pc.call_function("split_pattern", [pa.array([chunk], pa.binary())], pc.SplitPatternOptions("\n"))
+    return lists.flatten().cast(pa.string())
+
+
+def _every(lines: pa.StringArray, test: Literal["starts_with", "ends_with"], text: str) -> bool:
+    matches = pc.call_function(test, [lines], pc.MatchSubstringOptions(text))
+    return pc.call_function("all", [matches]).as_py()
+
+
+def read_one(line: bytes) -> Document | Reason:
+    """Read one line with care: any types, any depth up to `MAX_DEPTH`, surrogates that stand alone."""
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return "invalid_utf8"
+    # RFC 8259 allows the escape of a lone surrogate, the decoder doesn't: check the line with U+FFFD in its place.
+    checked = _SURROGATES.sub(lambda m: rb"\ufffd" if m["lone"] else m[0], line)
+    try:
+        with _deep_recursion():
+            _decode_raw(checked)
+            if not checked.lstrip(b" \t\r").startswith(b"{"):
+                return "not_an_object"
+            fields = _decode_raw_fields(checked)
+    except RecursionError:
+        return "too_deep"
+    except (msgspec.MsgspecError, UnicodeError):
+        return "invalid_json"
+    document_id = _string(fields.id)
+    if document_id is None or (checked != line and "\ufffd" in document_id):
+        return "no_id"
+    return Document(document_id, _number(fields.creation_time))
+
+
+@contextmanager
+def _deep_recursion() -> Generator[None]:
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, MAX_DEPTH))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def _string(raw: msgspec.Raw) -> str | None:
+    try:
+        return msgspec.json.decode(raw, type=str)
+    except (msgspec.MsgspecError, UnicodeError):
+        return None
+
+
+def _number(raw: msgspec.Raw) -> float | None:
+    try:
+        number = msgspec.json.decode(raw, type=float)
+    except (msgspec.MsgspecError, UnicodeError):
+        return None
+    return number if math.isfinite(number) else None

@@ -1,0 +1,360 @@
+"""The raw zone: immutable runs of Parquet files, each made visible by one atomic rename.
+
+<raw_dir>/<run_id>/<table>.parquet                  rows in the order of arrival
+<raw_dir>/<run_id>/<component>.<table>.parquet      outside the root component
+<raw_dir>/<run_id>/_rejected.parquet                lines that were set aside, with their bytes
+<raw_dir>/<run_id>/run.json                         what the run holds; the newest one is the zone's state
+<raw_dir>/.incoming/<run_id>/                       a run being written; nobody reads it
+<raw_dir>/.lock                                     held by the one process that writes
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from extract import __version__
+from extract.documents import DOCUMENT_SCHEMA, Reason
+from extract.errors import ExtractError
+
+RUN_FILE = "run.json"
+REJECTED_FILE = "_rejected.parquet"
+ROW_GROUP_ROWS = 100_000
+ROW_GROUP_BYTES = 64 * 1024 * 1024
+
+ROW_SCHEMA = pa.schema(
+    [
+        pa.field("_id", pa.string()),
+        pa.field("_creation_time", pa.float64()),
+        pa.field("_ts", pa.int64()),
+        pa.field("_op", pa.string(), nullable=False),
+        pa.field("_seq", pa.int64(), nullable=False),
+        pa.field("_run_id", pa.string(), nullable=False),
+        pa.field("document", pa.string()),
+    ]
+)
+REJECTED_SCHEMA = pa.schema(
+    [
+        pa.field("table", pa.string(), nullable=False),
+        pa.field("line_number", pa.int64(), nullable=False),
+        pa.field("part", pa.int32(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("raw", pa.binary(), nullable=False),
+        pa.field("_run_id", pa.string(), nullable=False),
+    ]
+)
+
+_RUN_ID = re.compile(r"(\d{8}T\d{6})Z-(\d{6})")
+_TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_COMPONENT = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_.]{1,64}")
+
+
+@dataclass(frozen=True, order=True)
+class TableName:
+    """A Convex table: component path (`""` for the root, `a/b` for a component in a component) and table name."""
+
+    component: str
+    table: str
+
+    def __post_init__(self) -> None:
+        parts = self.component.split("/") if self.component else []
+        if not _TABLE.fullmatch(self.table) or not all(_COMPONENT.fullmatch(part) for part in parts):
+            raise ValueError(f"{self.component}/{self.table} can't be the name of a Convex table")
+
+    def __str__(self) -> str:
+        """Return `table`, or `component.table`; a dot inside a component's own name is written `%2E`."""
+        parts = self.component.split("/") if self.component else []
+        return ".".join([*(part.replace(".", "%2E") for part in parts), self.table])
+
+
+@dataclass
+class TableSummary:
+    """What a run holds of one table. `bytes` and `sha256` are those of the Parquet file."""
+
+    name: str
+    component: str
+    table: str
+    format: str
+    rows: int = 0
+    document_bytes: int = 0
+    blank_lines: int = 0
+    rejected: dict[Reason, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    file: str = ""
+    bytes: int = 0
+    sha256: str = ""
+
+
+@dataclass
+class RunSummary:
+    """The content of `run.json`."""
+
+    run_id: str
+    kind: Literal["full"]
+    started_at: str
+    source: dict[str, Any]
+    snapshot_ts: int | None
+    """Time of the snapshot in nanoseconds since 1970, where it is known."""
+    finished_at: str = ""
+    tool: str = f"palette-analytics-extract/{__version__}"
+    cursor: str | None = None
+    tables: list[TableSummary] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def rejected(self) -> int:
+        """Number of lines set aside in all tables."""
+        return sum(sum(table.rejected.values()) for table in self.tables)
+
+    @classmethod
+    def from_json(cls, text: str) -> "RunSummary":
+        """Read a `run.json`. Raises ValueError, KeyError or TypeError if it isn't one."""
+        content = json.loads(text)
+        tables = [TableSummary(**table) for table in content.pop("tables")]
+        return cls(**content, tables=tables)
+
+
+class RawZone:
+    """The directory that holds the runs."""
+
+    def __init__(self, directory: Path):
+        self.directory = directory
+
+    def run_ids(self) -> list[str]:
+        """Return the ids of the visible runs, oldest first."""
+        if not self.directory.is_dir():
+            return []
+        return sorted(path.parent.name for path in self.directory.glob(f"[!.]*/{RUN_FILE}"))
+
+    def runs(self) -> list[RunSummary]:
+        """Return the summaries of the visible runs, oldest first. Raises ExtractError if one can't be read."""
+        summaries = []
+        for run_id in self.run_ids():
+            path = self.directory / run_id / RUN_FILE
+            try:
+                summaries.append(RunSummary.from_json(path.read_text(encoding="utf-8")))
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise ExtractError(f"{path} can't be read ({error}): restore it, or delete the run's folder") from error
+        return summaries
+
+    @contextmanager
+    def new_run(self, source: dict[str, Any], snapshot_ts: int | None) -> Generator["RunWriter"]:
+        """Write a full run: visible when the block ends, gone without a trace when it raises.
+
+        Raises ExtractError if another process is writing to the zone, or if the disk refuses.
+        """
+        with self._lock():
+            incoming = self.directory / ".incoming"
+            shutil.rmtree(incoming, ignore_errors=True)  # nobody else writes, so it is what a crash left
+            started_at = datetime.now(UTC)
+            run_id = self._next_run_id(started_at)
+            summary = RunSummary(run_id, "full", started_at.isoformat(), source, snapshot_ts)
+            directory = incoming / run_id
+            try:
+                directory.mkdir(parents=True)
+                writer = RunWriter(directory, summary)
+                try:
+                    yield writer
+                finally:
+                    writer.close()
+                writer.finish()
+                _sync(directory)
+                directory.rename(self.directory / run_id)
+                _sync(self.directory)
+            except OSError as error:
+                raise ExtractError(
+                    f"can't write to {self.directory}: {error.strerror or error}. Nothing was landed; free some space, "
+                    "or choose another place with RAW_DIR, and load again"
+                ) from error
+            finally:
+                shutil.rmtree(incoming, ignore_errors=True)
+
+    @contextmanager
+    def _lock(self) -> Generator[None]:
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            file = (self.directory / ".lock").open("a+")
+        except OSError as error:
+            raise ExtractError(f"can't write to {self.directory}: {error.strerror}; set RAW_DIR") from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise ExtractError(
+                    f"another process is writing to {self.directory}: wait until it is done, then try again"
+                ) from error
+            yield
+
+    def _next_run_id(self, now: datetime) -> str:
+        """Return an id that sorts after every visible run, even where the clock went back."""
+        stamps = [_stamp(run_id) for run_id in self.run_ids()]
+        moment = max([now, *(stamp + timedelta(microseconds=1) for stamp in stamps if stamp)])
+        return moment.strftime("%Y%m%dT%H%M%SZ-%f")
+
+
+class RunWriter:
+    """Writes the tables of one run, one after the other. `_seq` counts the run's rows across tables, from 0."""
+
+    def __init__(self, directory: Path, summary: RunSummary):
+        self.directory = directory
+        self.summary = summary
+        self._sequence = 0
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="parquet")
+        self._rejected: list[dict[str, Any]] = []
+        self._rejected_bytes = 0
+        self._rejected_writer: pq.ParquetWriter | None = None
+
+    @contextmanager
+    def table(self, name: TableName, table_format: str) -> Generator["TableWriter"]:
+        """Write one table. It begins with a `truncate` row, since a full run carries the whole table."""
+        summary = TableSummary(str(name), name.component, name.table, table_format, file=f"{name}.parquet")
+        writer = TableWriter(self, summary)
+        try:
+            writer.add_truncate()
+            yield writer
+        finally:
+            writer.close()
+        summary.bytes, summary.sha256 = _fingerprint(self.directory / summary.file)
+        self.summary.tables.append(summary)
+
+    def next_sequence(self, count: int) -> int:
+        """Reserve `count` numbers and return the first."""
+        first = self._sequence
+        self._sequence += count
+        return first
+
+    def submit(self, writer: pq.ParquetWriter, rows: pa.Table) -> Future[None]:
+        """Write a row group in the background."""
+        return self._pool.submit(writer.write_table, rows, row_group_size=max(rows.num_rows, 1))
+
+    def reject(self, table: str, line_number: int, part: int, reason: Reason, raw: bytes) -> None:
+        """Set a line, or a part of one, aside."""
+        row = {"table": table, "line_number": line_number, "part": part, "reason": reason, "raw": raw}
+        self._rejected.append(row | {"_run_id": self.summary.run_id})
+        self._rejected_bytes += len(raw)
+        if len(self._rejected) >= ROW_GROUP_ROWS or self._rejected_bytes >= ROW_GROUP_BYTES:
+            self._flush_rejected()
+
+    def _flush_rejected(self) -> None:
+        if self._rejected_writer is None:
+            path = self.directory / REJECTED_FILE
+            self._rejected_writer = pq.ParquetWriter(path, REJECTED_SCHEMA, compression="zstd")
+        self._rejected_writer.write_table(pa.Table.from_pylist(self._rejected, REJECTED_SCHEMA))
+        self._rejected, self._rejected_bytes = [], 0
+
+    def close(self) -> None:
+        """Stop the background thread."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def finish(self) -> None:
+        """Write what is still to write, last of all `run.json`."""
+        self._flush_rejected()
+        if self._rejected_writer is not None:
+            self._rejected_writer.close()
+        self.summary.finished_at = datetime.now(UTC).isoformat()
+        content = json.dumps(asdict(self.summary), ensure_ascii=False, indent=2)
+        (self.directory / RUN_FILE).write_text(content + "\n", encoding="utf-8")
+        for path in self.directory.iterdir():
+            _sync(path)
+
+
+class TableWriter:
+    """Gathers the rows of one table into row groups, and compresses one while the next is read."""
+
+    def __init__(self, run: RunWriter, summary: TableSummary):
+        self.summary = summary
+        self.first_rejected_line: int | None = None
+        self._run = run
+        self._writer = pq.ParquetWriter(
+            run.directory / summary.file,
+            ROW_SCHEMA,
+            compression="zstd",
+            use_dictionary=["_op", "_run_id"],
+            write_statistics=["_seq", "_ts", "_creation_time"],
+        )
+        self._pending: Future[None] | None = None
+        self._parts: list[pa.RecordBatch] = []
+        self._rows = 0
+        self._bytes = 0
+
+    def add_truncate(self) -> None:
+        """Say that what earlier runs hold of the table no longer counts."""
+        self._add(pa.RecordBatch.from_pylist([{}], DOCUMENT_SCHEMA), "truncate")
+
+    def add_documents(self, documents: pa.RecordBatch) -> None:
+        """Add documents (columns of `DOCUMENT_SCHEMA`) in their order of arrival."""
+        self.summary.rows += len(documents)
+        self._add(documents, "upsert")
+
+    def _add(self, documents: pa.RecordBatch, operation: Literal["upsert", "truncate"]) -> None:
+        count = len(documents)
+        first = self._run.next_sequence(count)
+        columns = [
+            documents["_id"],
+            documents["_creation_time"],
+            pa.nulls(count, pa.int64()),
+            pa.repeat(pa.scalar(operation, pa.string()), count),
+            pa.array(range(first, first + count), pa.int64()),
+            pa.repeat(pa.scalar(self._run.summary.run_id, pa.string()), count),
+            documents["document"],
+        ]
+        self._parts.append(pa.RecordBatch.from_arrays(columns, schema=ROW_SCHEMA))
+        self._rows += count
+        self._bytes += documents["document"].nbytes
+        if self._rows >= ROW_GROUP_ROWS or self._bytes >= ROW_GROUP_BYTES:
+            self._flush()
+
+    def reject(self, line_number: int, reason: Reason, raw: bytes, part: int = 0) -> None:
+        """Set a line aside, and count it once."""
+        if self.first_rejected_line is None:
+            self.first_rejected_line = line_number
+        if part == 0:
+            self.summary.rejected[reason] = self.summary.rejected.get(reason, 0) + 1
+        self._run.reject(self.summary.name, line_number, part, reason, raw)
+
+    def _flush(self) -> None:
+        if self._pending is not None:
+            self._pending.result()
+            self._pending = None
+        if self._parts:
+            self._pending = self._run.submit(self._writer, pa.Table.from_batches(self._parts))
+        self._parts, self._rows, self._bytes = [], 0, 0
+
+    def close(self) -> None:
+        """Write the last row group and the file's footer."""
+        try:
+            self._flush()
+            self._flush()
+        finally:
+            self._writer.close()
+
+
+def _stamp(run_id: str) -> datetime | None:
+    match = _RUN_ID.match(run_id)
+    return datetime.strptime(f"{match[1]}{match[2]}+0000", "%Y%m%dT%H%M%S%f%z") if match else None
+
+
+def _fingerprint(path: Path) -> tuple[int, str]:
+    with path.open("rb") as file:
+        return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
