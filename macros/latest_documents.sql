@@ -1,0 +1,41 @@
+{#
+    The documents of a raw source as they stand now: after the last truncate, the last row of each `_id`, unless that
+    row is a delete. Only keys are compared, so that the wide documents are read once and never sorted.
+    `document` is made readable for DuckDB, see `readable_json`.
+#}
+{% macro latest_documents(source) %}
+    select
+        _id,
+        _creation_time,
+        _ordinal,
+        {{ readable_json('document') }} as document
+    from {{ source }}
+    where
+        _op = 'upsert'
+        and _ordinal in (
+            select max(_ordinal)
+            from {{ source }}
+            where
+                _op <> 'truncate'
+                and _ordinal > coalesce((select max(_ordinal) from {{ source }} where _op = 'truncate'), -1)
+            group by _id
+        )
+{% endmacro %}
+
+
+{#
+    JSON may hold the escape of half a surrogate pair, such as `\ud800`. It stands for no character, and DuckDB refuses
+    the whole document. It is read as U+FFFD, the replacement character; the raw zone keeps what came.
+    The steps: hide escaped backslashes and whole pairs behind control characters, which JSON text can't hold; replace
+    what is left; put back what was hidden. Nearly all documents hold no such escape and are passed on as they are.
+#}
+{% macro readable_json(json_text) %}
+    {%- set hidden_backslashes = "replace(" ~ json_text ~ ", '\\\\', chr(1))" -%}
+    {%- set hidden_pairs = "regexp_replace(" ~ hidden_backslashes ~ ", '\\\\u([dD][89abAB][0-9a-fA-F]{2})\\\\u([dD][c-fC-F][0-9a-fA-F]{2})', chr(2) || 'u\\1' || chr(2) || 'u\\2', 'g')" -%}
+    {%- set replaced = "regexp_replace(" ~ hidden_pairs ~ ", '\\\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '\\\\ufffd', 'g')" -%}
+    case
+        when contains({{ json_text }}, '\ud') or contains({{ json_text }}, '\uD')
+            then replace(replace({{ replaced }}, chr(2), '\'), chr(1), '\\')
+        else {{ json_text }}
+    end
+{%- endmacro %}

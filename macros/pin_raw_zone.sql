@@ -1,0 +1,96 @@
+{#
+    Makes the raw sources: for each of them one view over the Parquet files of the runs that are visible now.
+
+    Runs that land later change nothing in the build, since the views name the files one by one; `raw.build_runs` keeps
+    the list. A source that no run holds becomes an empty view, with a warning. `dbt test` and `dbt source freshness`
+    use the files that the last build pinned, so that they judge what that build made.
+#}
+{% macro pin_raw_zone() %}
+    {% if execute and (flags.WHICH in ['build', 'run', 'seed', 'snapshot'] or not raw_zone_is_pinned()) %}
+        {% set raw_dir = env_var('RAW_DIR', 'data/raw') %}
+        {% do run_query('create schema if not exists raw') %}
+        {% do run_query(build_runs_sql(raw_dir)) %}
+        {% set files = raw_files() %}
+        {% for source in graph.sources.values() if source.source_name == 'raw' and source.name != 'build_runs' %}
+            {% set paths = files.get(source.name, []) %}
+            {% if not paths and source.name != 'rejected_lines' %}
+                {% do exceptions.warn("No run in " ~ raw_dir ~ " holds " ~ source.name ~ ": it is taken as empty. Land one with: python -m extract load PATH") %}
+            {% endif %}
+            {% do run_query(raw_view_sql(source, paths)) %}
+        {% endfor %}
+    {% endif %}
+{% endmacro %}
+
+
+{% macro raw_zone_is_pinned() %}
+    {{ return(adapter.get_relation(database=target.database, schema='raw', identifier='build_runs') is not none) }}
+{% endmacro %}
+
+
+{# One row per visible run, oldest first. A raw zone without runs gives an empty table. #}
+{% macro build_runs_sql(raw_dir) %}
+    {% set run_files = raw_dir | replace("'", "''") ~ '/*/run.json' %}
+    {% set any_run = run_query("select count(*) from glob('" ~ run_files ~ "')").columns[0].values()[0] %}
+    create or replace table raw.build_runs as
+    select
+        content ->> '$.run_id' as run_id,
+        (row_number() over (order by content ->> '$.run_id') - 1)::integer as run_index,
+        content ->> '$.kind' as kind,
+        cast(content ->> '$.finished_at' as timestamptz) at time zone 'UTC' as landed_at,
+        cast(content ->> '$.snapshot_ts' as bigint) as snapshot_ts,
+        content ->> '$.source.type' as source_type,
+        content ->> '$.source.name' as source_name,
+        parse_dirpath(filename) as directory,
+        from_json(content -> '$.tables', '[{"name": "VARCHAR", "file": "VARCHAR", "rows": "BIGINT"}]') as tables
+    from
+        {% if any_run %}
+        (select filename, cast(content as json) as content from read_text('{{ run_files }}'))
+        {% else %}
+        (select null::varchar as filename, null::json as content where false)
+        {% endif %}
+{% endmacro %}
+
+
+{# The Parquet files of each table, in the order of their runs. #}
+{% macro raw_files() %}
+    {% set rows = run_query("
+        select run_index, directory, unnest(tables).name as name, unnest(tables).file as file from raw.build_runs
+        union all
+        select run_index, directory, 'rejected_lines', '_rejected.parquet' from raw.build_runs
+        order by run_index
+    ") %}
+    {% set files = {} %}
+    {% for row in rows %}
+        {% do files.setdefault(row[2], []).append(row[1] ~ '/' ~ row[3]) %}
+    {% endfor %}
+    {{ return(files) }}
+{% endmacro %}
+
+
+{#
+    The view of one source, with the columns that the source declares. `_ordinal` orders the rows of all runs: the run's
+    place in the high bits, the row's place in its run in the low 40.
+#}
+{% macro raw_view_sql(source, paths) %}
+    create or replace view raw.{{ source.identifier }} as
+    {% if paths %}
+    select {% for column in source.columns %}
+        {%- if column == '_ordinal' %}(file_index::bigint << 40) | _seq as _ordinal
+        {%- else %}"{{ column }}"
+        {%- endif %}{{ ', ' if not loop.last }}
+    {%- endfor %}
+    from read_parquet([{% for path in paths %}'{{ path | replace("'", "''") }}'{{ ', ' if not loop.last }}{% endfor %}])
+    {% else %}
+    select {% for column in source.columns.values() %}null::{{ column.data_type }} as "{{ column.name }}"{{ ', ' if not loop.last }}{% endfor %}
+    where false
+    {% endif %}
+{% endmacro %}
+
+
+{# `DUCKDB_THREADS`, where it is set. A profile can't leave a setting out, so it stands here. #}
+{% macro limit_threads() %}
+    {% set threads = env_var('DUCKDB_THREADS', '') %}
+    {% if execute and threads %}
+        {% do run_query('set global threads = ' ~ (threads | int)) %}
+    {% endif %}
+{% endmacro %}

@@ -1,0 +1,99 @@
+{#
+    The columns that a staging model makes of the fields of its documents. They are lenient: a field that is missing or
+    of another type gives null, and `invalid_fields` says so. All staging models do the same, so it stands here once.
+
+    `documents` names a relation with the columns of `latest_documents`. `fields` is a list of dicts: `name` (or a path
+    such as `usage.inputTokens`), `column`, `type` (`text`, `number`, `integer`, `timestamp` from milliseconds, `json`
+    for the JSON text of whatever it is), and `optional` where the Convex schema allows it to be missing.
+    Each document is parsed once, into the JSON texts of its fields.
+#}
+{% macro typed_fields(documents, fields) %}
+    {%- set names = [] -%}
+    {%- for field in fields if field.name.split('.')[0] not in names -%}
+        {%- do names.append(field.name.split('.')[0]) -%}
+    {%- endfor -%}
+    select
+        _id,
+        _ordinal,
+        {{ milliseconds_to_timestamp('_creation_time') }} as created_at,
+        {%- for field in fields %}
+        {{ field_value(field) }} as {{ field.column }},
+        {%- endfor %}
+        list_filter(
+            [
+                {%- for field in fields if field.type != 'json' %}
+                {{ field_problem(field) }}{{ ',' if not loop.last }}
+                {%- endfor %}
+            ],
+            lambda problem: problem is not null
+        ) as invalid_fields,
+        document
+    from (
+        select
+            *,
+            from_json(document, '{ {%- for name in names %}"{{ name }}": "JSON"{{ ', ' if not loop.last }}{% endfor -%} }') as fields
+        from {{ documents }}
+    )
+{%- endmacro %}
+
+
+{# The JSON text of a field; NULL where it is missing. #}
+{% macro field_json(field) -%}
+    {%- set parts = field.name.split('.') -%}
+    {%- if parts | length == 1 -%} fields."{{ parts[0] }}"
+    {%- else -%} json_extract(fields."{{ parts[0] }}", '$."{{ parts[1] }}"')
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro field_value(field) -%}
+    {%- set value = field_json(field) -%}
+    {%- set number = 'try_cast(' ~ value ~ ' as double)' -%}
+    {%- if field.type == 'json' -%}
+        cast({{ value }} as varchar)
+    {%- elif field.type == 'text' -%}
+        case when {{ is_of_type(field) }} then {{ value }} ->> '$' end
+    {%- elif field.type == 'number' -%}
+        case when {{ is_of_type(field) }} then {{ number }} end
+    {%- elif field.type == 'integer' -%}
+        case when {{ is_of_type(field) }} then cast({{ number }} as bigint) end
+    {%- elif field.type == 'timestamp' -%}
+        case when {{ is_of_type(field) }} then {{ milliseconds_to_timestamp(number) }} end
+    {%- else -%}
+        {{ exceptions.raise_compiler_error('typed_fields knows no type ' ~ field.type) }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro is_of_type(field) -%}
+    {%- set value = field_json(field) -%}
+    {%- set number = 'try_cast(' ~ value ~ ' as double)' -%}
+    {%- if field.type == 'text' -%}
+        json_type({{ value }}) = 'VARCHAR'
+    {%- else -%}
+        json_type({{ value }}) in ('DOUBLE', 'BIGINT', 'UBIGINT')
+        and coalesce(isfinite({{ number }}), false)
+        {%- if field.type == 'integer' %}
+        and {{ number }} = trunc({{ number }}) and abs({{ number }}) < 9007199254740992
+        {%- elif field.type == 'timestamp' %}
+        and {{ number }} between 0 and 9007199254740992
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro field_problem(field) -%}
+    {%- set value = field_json(field) -%}
+    case
+        when coalesce(json_type({{ value }}), 'NULL') = 'NULL' then {{ 'null' if field.optional else "'" ~ field.name ~ " is missing'" }}
+        when not ({{ is_of_type(field) }}) then '{{ field.name }} is no {{ field.type }}'
+    end
+{%- endmacro %}
+
+
+{# Convex keeps times as milliseconds since 1970 in a float64; what is negative or beyond 2^53 is no time. #}
+{% macro milliseconds_to_timestamp(milliseconds) -%}
+    case
+        when {{ milliseconds }} between 0 and 9007199254740992 then make_timestamp(cast({{ milliseconds }} * 1000 as bigint))
+    end
+{%- endmacro %}

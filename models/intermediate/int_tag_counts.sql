@@ -1,0 +1,50 @@
+with
+
+text_counts as (
+
+    select * from {{ ref('int_text_counts') }}
+
+),
+
+texts as (
+
+    select * from {{ ref('int_tag_texts') }}
+    where is_countable
+
+),
+
+repeats as (
+
+    select * from {{ ref('int_tag_repeats') }}
+    where tag is not null
+
+),
+
+summed as (
+
+    select
+        text_counts.group_key,
+        text_counts.attribute_key,
+        texts.tag,
+        sum(text_counts.occurrences) as occurrences,
+        bit_or(text_counts.model_set) as model_set
+    from text_counts
+    inner join texts
+        on text_counts.attribute_key = texts.attribute_key and text_counts.json_text = texts.json_text
+    group by all
+
+)
+
+select
+    summed.group_key,
+    summed.attribute_key,
+    summed.tag,
+    cast(summed.occurrences as bigint) as occurrences,
+    cast(summed.occurrences - coalesce(repeats.repeats, 0) as bigint) as result_count,
+    summed.model_set
+from summed
+left join repeats
+    on
+        summed.group_key = repeats.group_key
+        and summed.attribute_key = repeats.attribute_key
+        and summed.tag = repeats.tag

@@ -1,0 +1,108 @@
+with
+
+counted_values as (
+
+    select * from {{ ref('int_counted_values') }}
+
+),
+
+texts as (
+
+    select * from {{ ref('int_tag_texts') }}
+    where is_countable
+
+),
+
+same_text_twice as (
+
+    select
+        result_key,
+        attribute_key
+    from counted_values
+    group by result_key, attribute_key, hash(json_text)
+    having count(*) > 1
+
+),
+
+changed_text as (
+
+    select
+        counted_values.result_key,
+        counted_values.attribute_key
+    from counted_values
+    inner join texts
+        on counted_values.attribute_key = texts.attribute_key and counted_values.json_text = texts.json_text
+    where texts.canonical_tag <> texts.raw_value
+
+),
+
+suspects as (
+
+    select * from same_text_twice
+    union
+    select * from changed_text
+
+),
+
+suspect_values as (
+
+    select
+        counted_values.result_key,
+        counted_values.group_key,
+        texts.attribute_key,
+        texts.tag,
+        texts.canonical_tag
+    from counted_values
+    inner join suspects
+        on
+            counted_values.result_key = suspects.result_key
+            and counted_values.attribute_key = suspects.attribute_key
+    inner join texts
+        on counted_values.attribute_key = texts.attribute_key and counted_values.json_text = texts.json_text
+
+),
+
+repeated_tags as (
+
+    select
+        group_key,
+        attribute_key,
+        tag,
+        null as canonical_tag,
+        count(*) - 1 as repeats
+    from suspect_values
+    group by result_key, group_key, attribute_key, tag
+    having count(*) > 1
+
+),
+
+repeated_canonical_tags as (
+
+    select
+        group_key,
+        attribute_key,
+        null as tag,
+        canonical_tag,
+        count(*) - 1 as repeats
+    from suspect_values
+    group by result_key, group_key, attribute_key, canonical_tag
+    having count(*) > 1
+
+),
+
+repeats_by_answer as (
+
+    select * from repeated_tags
+    union all
+    select * from repeated_canonical_tags
+
+)
+
+select
+    group_key,
+    attribute_key,
+    tag,
+    canonical_tag,
+    cast(sum(repeats) as integer) as repeats
+from repeats_by_answer
+group by all

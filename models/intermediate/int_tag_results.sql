@@ -1,0 +1,31 @@
+with
+
+results as (
+
+    select
+        *,
+        coalesce(json_type(tags), 'NULL') as tags_type
+    from {{ ref('stg_convex__palette_tags') }}
+
+)
+
+select
+    _ordinal as result_key,
+    result_id,
+    palette_seed,
+    prompt_version,
+    provider,
+    model,
+    coalesce(analysis_index, run_number - 1) as analysis_index,
+    case tags_type
+        when 'OBJECT' then 'success'
+        when 'NULL' then 'error'
+        else 'malformed'
+    end as status,
+    case when tags_type = 'OBJECT' then cast(to_json(json_keys(tags)) as varchar) end as tag_keys,
+    error,
+    input_tokens,
+    output_tokens,
+    invalid_fields,
+    created_at
+from results

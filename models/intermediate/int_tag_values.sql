@@ -1,0 +1,18 @@
+with
+
+said as (
+
+    select * from {{ ref('int_tag_values__said') }}
+    where not is_nested
+
+),
+
+nested as (
+
+    select * from {{ ref('int_tag_values__nested') }}
+
+)
+
+select * exclude (is_nested) from said
+union all by name
+select * from nested

@@ -1,0 +1,32 @@
+with
+
+elements as (
+
+    select * from {{ ref('int_tag_values__said') }}
+    where is_nested
+
+),
+
+leaves as (
+
+    select
+        elements.*,
+        cast(node.value as varchar) as leaf,
+        node.id as leaf_index
+    from elements, json_tree(elements.json_text) as node
+    where
+        node.type <> 'ARRAY'
+        and regexp_full_match(node.fullkey, '\$(\[\d+\])*')
+
+)
+
+select
+    result_key,
+    group_key,
+    model_set,
+    attribute_key,
+    cast(
+        row_number() over (partition by result_key, attribute_key order by value_index, leaf_index) - 1 as integer
+    ) as value_index,
+    leaf as json_text
+from leaves

@@ -1,0 +1,50 @@
+with
+
+answers as (
+
+    select * from {{ ref('int_answers') }}
+
+),
+
+tag_objects as (
+
+    select
+        _ordinal as result_key,
+        tags
+    from {{ ref('stg_convex__palette_tags') }}
+
+),
+
+fields as (
+
+    select
+        answers.result_key,
+        answers.group_key,
+        answers.model_set,
+        unnest(answers.attribute_keys) as attribute_key,
+        unnest(cast(json_extract(tag_objects.tags, '$.*') as varchar[])) as json_text
+    from tag_objects
+    inner join answers
+        on tag_objects.result_key = answers.result_key
+
+),
+
+elements as (
+
+    select
+        * exclude (json_text),
+        json_text like '[%[%' as is_nested,
+        case
+            when json_text like '[%' then cast(from_json(json_text, '["JSON"]') as varchar[])
+            else [json_text]
+        end as elements
+    from fields
+    where attribute_key is not null
+
+)
+
+select
+    * exclude (elements),
+    cast(generate_subscripts(elements, 1) - 1 as integer) as value_index,
+    coalesce(unnest(elements), 'null') as json_text
+from elements

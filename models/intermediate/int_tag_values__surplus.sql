@@ -1,0 +1,43 @@
+with
+
+tag_values as (
+
+    select * from {{ ref('int_tag_values') }}
+
+),
+
+votable_texts as (
+
+    select * from {{ ref('int_tag_texts') }}
+    where is_categorical and is_countable
+
+),
+
+lists as (
+
+    select distinct
+        tag_values.result_key,
+        tag_values.attribute_key
+    from tag_values
+    inner join (select distinct attribute_key from votable_texts) as categorical
+        on tag_values.attribute_key = categorical.attribute_key
+    where tag_values.value_index > 0
+
+),
+
+votes as (
+
+    select
+        tag_values.result_key,
+        tag_values.attribute_key,
+        tag_values.value_index
+    from tag_values
+    inner join lists
+        on tag_values.result_key = lists.result_key and tag_values.attribute_key = lists.attribute_key
+    inner join votable_texts
+        on tag_values.attribute_key = votable_texts.attribute_key and tag_values.json_text = votable_texts.json_text
+
+)
+
+select * from votes
+qualify row_number() over (partition by result_key, attribute_key order by value_index) > 1

@@ -1,0 +1,18 @@
+with
+
+texts as (
+
+    select * from {{ ref('int_tag_texts') }}
+    where is_countable
+
+)
+
+select
+    attribute_key,
+    attribute,
+    tag,
+    min(canonical_tag) as canonical_tag,
+    min(text_class) as tag_class,
+    bool_and(is_publishable) as is_publishable
+from texts
+group by all

@@ -1,0 +1,87 @@
+with
+
+counts as (
+
+    select
+        counts.*,
+        palette_versions.palette_seed,
+        palette_versions.prompt_version
+    from {{ ref('int_tag_counts') }} as counts
+    inner join {{ ref('int_palette_versions') }} as palette_versions
+        on counts.group_key = palette_versions.group_key
+
+),
+
+tags as (
+
+    select * from {{ ref('int_tags') }}
+
+),
+
+by_version as (
+
+    select
+        prompt_version,
+        attribute_key,
+        tag,
+        sum(occurrences) as occurrences,
+        sum(result_count) as result_count,
+        bit_or(model_set) as model_set,
+        count(*) as palette_count
+    from counts
+    group by all
+
+),
+
+palettes_over_all as (
+
+    select
+        attribute_key,
+        tag,
+        count(distinct palette_seed) as palette_count
+    from counts
+    group by all
+
+),
+
+over_all as (
+
+    select
+        null as prompt_version,
+        by_version.attribute_key,
+        by_version.tag,
+        sum(by_version.occurrences) as occurrences,
+        sum(by_version.result_count) as result_count,
+        bit_or(by_version.model_set) as model_set,
+        min(palettes_over_all.palette_count) as palette_count
+    from by_version
+    inner join palettes_over_all
+        on by_version.attribute_key = palettes_over_all.attribute_key and by_version.tag = palettes_over_all.tag
+    group by all
+
+),
+
+totals as (
+
+    select * from by_version
+    union all
+    select * from over_all
+
+)
+
+select
+    totals.prompt_version,
+    tags.attribute,
+    totals.tag,
+    tags.canonical_tag,
+    tags.tag_class,
+    cast(totals.occurrences as bigint) as occurrences,
+    cast(totals.result_count as bigint) as result_count,
+    coalesce(bit_count(totals.model_set), 0) as model_count,
+    totals.palette_count,
+    row_number() over (
+        partition by totals.prompt_version, totals.attribute_key order by totals.result_count desc, totals.tag asc
+    ) as rank
+from totals
+inner join tags
+    on totals.attribute_key = tags.attribute_key and totals.tag = tags.tag

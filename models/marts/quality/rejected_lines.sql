@@ -1,0 +1,9 @@
+with
+
+rejected as (
+
+    select * from {{ ref('stg_convex__rejected_lines') }}
+
+)
+
+select * from rejected

@@ -1,0 +1,8 @@
+{# Fails for every tag that cleaning would change, and that no answer could therefore ever match. #}
+{% test is_clean_tag(model, column_name) %}
+
+    select *
+    from {{ model }}
+    where {{ column_name }} is distinct from {{ clean_tag(column_name) }}
+
+{% endtest %}
