@@ -27,14 +27,15 @@
     JSON may hold the escape of half a surrogate pair, such as `\ud800`. It stands for no character, and DuckDB refuses
     the whole document. It is read as U+FFFD, the replacement character; the raw zone keeps what came.
     The steps: hide escaped backslashes and whole pairs behind control characters, which JSON text can't hold; replace
-    what is left; put back what was hidden. Nearly all documents hold no such escape and are passed on as they are.
+    what is left; put back what was hidden. Convex escapes only control characters, so nearly every document holds no `\u`
+    at all and is passed on as it is.
 #}
 {% macro readable_json(json_text) %}
     {%- set hidden_backslashes = "replace(" ~ json_text ~ ", '\\\\', chr(1))" -%}
     {%- set hidden_pairs = "regexp_replace(" ~ hidden_backslashes ~ ", '\\\\u([dD][89abAB][0-9a-fA-F]{2})\\\\u([dD][c-fC-F][0-9a-fA-F]{2})', chr(2) || 'u\\1' || chr(2) || 'u\\2', 'g')" -%}
     {%- set replaced = "regexp_replace(" ~ hidden_pairs ~ ", '\\\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '\\\\ufffd', 'g')" -%}
     case
-        when contains({{ json_text }}, '\ud') or contains({{ json_text }}, '\uD')
+        when contains({{ json_text }}, '\u')
             then replace(replace({{ replaced }}, chr(2), '\'), chr(1), '\\')
         else {{ json_text }}
     end

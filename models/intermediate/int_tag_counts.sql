@@ -9,7 +9,6 @@ text_counts as (
 texts as (
 
     select * from {{ ref('int_tag_texts') }}
-    where is_countable
 
 ),
 
@@ -24,13 +23,13 @@ summed as (
 
     select
         text_counts.group_key,
-        text_counts.attribute_key,
+        texts.attribute_key,
         texts.tag,
         sum(text_counts.occurrences) as occurrences,
         bit_or(text_counts.model_set) as model_set
     from text_counts
     inner join texts
-        on text_counts.attribute_key = texts.attribute_key and text_counts.json_text = texts.json_text
+        on text_counts.text_key = texts.text_key
     group by all
 
 )

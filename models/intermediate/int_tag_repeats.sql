@@ -2,25 +2,40 @@ with
 
 counted_values as (
 
-    select * from {{ ref('int_counted_values') }}
+    select
+        result_key,
+        group_key,
+        text_key
+    from {{ ref('int_tag_values') }}
+    where is_counted
 
 ),
 
 texts as (
 
     select * from {{ ref('int_tag_texts') }}
-    where is_countable
+
+),
+
+repeated_texts as (
+
+    select
+        result_key,
+        text_key
+    from counted_values
+    group by result_key, text_key
+    having count(*) > 1
 
 ),
 
 same_text_twice as (
 
     select
-        result_key,
-        attribute_key
-    from counted_values
-    group by result_key, attribute_key, hash(json_text)
-    having count(*) > 1
+        repeated_texts.result_key,
+        texts.attribute_key
+    from repeated_texts
+    inner join texts
+        on repeated_texts.text_key = texts.text_key
 
 ),
 
@@ -28,10 +43,10 @@ changed_text as (
 
     select
         counted_values.result_key,
-        counted_values.attribute_key
+        texts.attribute_key
     from counted_values
     inner join texts
-        on counted_values.attribute_key = texts.attribute_key and counted_values.json_text = texts.json_text
+        on counted_values.text_key = texts.text_key
     where texts.canonical_tag <> texts.raw_value
 
 ),
@@ -53,12 +68,10 @@ suspect_values as (
         texts.tag,
         texts.canonical_tag
     from counted_values
-    inner join suspects
-        on
-            counted_values.result_key = suspects.result_key
-            and counted_values.attribute_key = suspects.attribute_key
     inner join texts
-        on counted_values.attribute_key = texts.attribute_key and counted_values.json_text = texts.json_text
+        on counted_values.text_key = texts.text_key
+    inner join suspects
+        on counted_values.result_key = suspects.result_key and texts.attribute_key = suspects.attribute_key
 
 ),
 

@@ -5,7 +5,7 @@ texts as (
     select distinct
         attribute_key,
         json_text
-    from {{ ref('int_tag_values') }}
+    from {{ ref('int_tag_values__flat') }}
 
 ),
 
@@ -95,6 +95,7 @@ classified as (
 )
 
 select
+    cast(row_number() over () as integer) as text_key,
     attribute_key,
     json_text,
     attribute,

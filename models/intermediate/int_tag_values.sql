@@ -1,18 +1,43 @@
 with
 
-said as (
+tag_values as (
 
-    select * from {{ ref('int_tag_values__said') }}
-    where not is_nested
+    select * from {{ ref('int_tag_values__flat') }}
 
 ),
 
-nested as (
+texts as (
 
-    select * from {{ ref('int_tag_values__nested') }}
+    select * from {{ ref('int_tag_texts') }}
+
+),
+
+answers as (
+
+    select * from {{ ref('int_answers') }}
+
+),
+
+surplus as (
+
+    select * from {{ ref('int_tag_values__surplus') }}
 
 )
 
-select * exclude (is_nested) from said
-union all by name
-select * from nested
+select
+    tag_values.result_key,
+    answers.group_key,
+    tag_values.value_index,
+    texts.text_key,
+    surplus.result_key is not null as is_surplus,
+    texts.is_countable and surplus.result_key is null and answers.group_key is not null as is_counted
+from tag_values
+inner join texts
+    on tag_values.attribute_key = texts.attribute_key and tag_values.json_text = texts.json_text
+inner join answers
+    on tag_values.result_key = answers.result_key
+left join surplus
+    on
+        tag_values.result_key = surplus.result_key
+        and tag_values.attribute_key = surplus.attribute_key
+        and tag_values.value_index = surplus.value_index

@@ -2,7 +2,8 @@ with
 
 elements as (
 
-    select * from {{ ref('int_tag_values__said') }}
+    select *
+    from {{ ref('int_tag_values__said') }}
     where is_nested
 
 ),
@@ -22,8 +23,6 @@ leaves as (
 
 select
     result_key,
-    group_key,
-    model_set,
     attribute_key,
     cast(
         row_number() over (partition by result_key, attribute_key order by value_index, leaf_index) - 1 as integer

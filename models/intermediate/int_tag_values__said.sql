@@ -19,8 +19,6 @@ fields as (
 
     select
         answers.result_key,
-        answers.group_key,
-        answers.model_set,
         unnest(answers.attribute_keys) as attribute_key,
         unnest(cast(json_extract(tag_objects.tags, '$.*') as varchar[])) as json_text
     from tag_objects
@@ -32,7 +30,8 @@ fields as (
 elements as (
 
     select
-        * exclude (json_text),
+        result_key,
+        attribute_key,
         json_text like '[%[%' as is_nested,
         case
             when json_text like '[%' then cast(from_json(json_text, '["JSON"]') as varchar[])
@@ -44,7 +43,9 @@ elements as (
 )
 
 select
-    * exclude (elements),
+    result_key,
+    attribute_key,
+    is_nested,
     cast(generate_subscripts(elements, 1) - 1 as integer) as value_index,
     coalesce(unnest(elements), 'null') as json_text
 from elements

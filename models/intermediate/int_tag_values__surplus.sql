@@ -2,7 +2,7 @@ with
 
 tag_values as (
 
-    select * from {{ ref('int_tag_values') }}
+    select * from {{ ref('int_tag_values__flat') }}
 
 ),
 

@@ -2,15 +2,24 @@ with
 
 counted_values as (
 
-    select * from {{ ref('int_counted_values') }}
+    select *
+    from {{ ref('int_tag_values') }}
+    where is_counted
+
+),
+
+answers as (
+
+    select * from {{ ref('int_answers') }}
 
 )
 
 select
-    group_key,
-    attribute_key,
-    json_text,
+    counted_values.group_key,
+    counted_values.text_key,
     count(*) as occurrences,
-    bit_or(model_set) as model_set
+    bit_or(answers.model_set) as model_set
 from counted_values
+inner join answers
+    on counted_values.result_key = answers.result_key
 group by all

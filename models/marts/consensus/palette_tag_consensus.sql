@@ -19,16 +19,27 @@ palette_versions as (
 
 ),
 
+attribute_lists as (
+
+    select
+        palette_seed,
+        prompt_version,
+        attribute,
+        list(struct_pack(key := canonical_tag, value := cast(result_count as double)) order by rank) as tags
+    from frequencies
+    group by all
+
+),
+
 lists as (
 
     select
         {%- for attribute in attributes.categorical + attributes.tags %}
-        list(struct_pack(key := canonical_tag, value := cast(result_count as double)) order by rank)
-        filter (where attribute = '{{ attribute }}') as {{ attribute }},
+        min(tags) filter (where attribute = '{{ attribute }}') as {{ attribute }},
         {%- endfor %}
         palette_seed,
         prompt_version
-    from frequencies
+    from attribute_lists
     group by all
 
 )

@@ -12,12 +12,6 @@ texts as (
 
 ),
 
-surplus as (
-
-    select * from {{ ref('int_tag_values__surplus') }}
-
-),
-
 results as (
 
     select * from {{ ref('int_tag_results') }}
@@ -35,15 +29,10 @@ select
     texts.raw_value,
     texts.tag,
     texts.canonical_tag,
-    if(surplus.result_key is not null, 'surplus', texts.text_class) as value_class,
-    texts.is_countable and surplus.result_key is null and tag_values.group_key is not null as is_counted
+    if(tag_values.is_surplus, 'surplus', texts.text_class) as value_class,
+    tag_values.is_counted
 from tag_values
 inner join texts
-    on tag_values.attribute_key = texts.attribute_key and tag_values.json_text = texts.json_text
+    on tag_values.text_key = texts.text_key
 inner join results
     on tag_values.result_key = results.result_key
-left join surplus
-    on
-        tag_values.result_key = surplus.result_key
-        and tag_values.attribute_key = surplus.attribute_key
-        and tag_values.value_index = surplus.value_index

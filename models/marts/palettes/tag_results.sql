@@ -6,13 +6,21 @@ results as (
 
 ),
 
+texts as (
+
+    select * from {{ ref('int_tag_texts') }}
+
+),
+
 value_counts as (
 
     select
-        result_key,
-        count(*) filter (where json_text like '"%') as value_count,
-        count(*) filter (where json_text not like '"%') as malformed_value_count
-    from {{ ref('int_tag_values') }}
+        tag_values.result_key,
+        count(*) filter (where texts.text_class <> 'not_text') as value_count,
+        count(*) filter (where texts.text_class = 'not_text') as malformed_value_count
+    from {{ ref('int_tag_values') }} as tag_values
+    inner join texts
+        on tag_values.text_key = texts.text_key
     group by all
 
 )

@@ -21,11 +21,12 @@ said as (
         texts.tag,
         results.palette_seed,
         results.model
-    from {{ ref('int_counted_values') }} as counted_values
+    from {{ ref('int_tag_values') }} as tag_values
     inner join texts
-        on counted_values.attribute_key = texts.attribute_key and counted_values.json_text = texts.json_text
+        on tag_values.text_key = texts.text_key
     inner join {{ ref('int_tag_results') }} as results
-        on counted_values.result_key = results.result_key
+        on tag_values.result_key = results.result_key
+    where tag_values.is_counted
 
 ),
 
