@@ -1,0 +1,187 @@
+"""The dbt project as a whole, on the sample export that comes with it."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from warehouse import PROJECT, Warehouse
+
+from benchmarks.generate import generate
+
+SAMPLE = PROJECT / "sample" / "convex-export.zip"
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    warehouse = Warehouse(tmp_path_factory.mktemp("sample"))
+    warehouse.land(SAMPLE)
+    warehouse.run("build")
+    warehouse.run("docs", "generate", "--static")
+    return warehouse
+
+
+def test_the_sample_is_what_its_generator_makes(tmp_path: Path) -> None:
+    generate(tmp_path / "made.zip", palettes=25, seed=1)
+    with zipfile.ZipFile(SAMPLE) as shipped, zipfile.ZipFile(tmp_path / "made.zip") as made:
+        assert shipped.namelist() == made.namelist()
+        assert all(shipped.read(name) == made.read(name) for name in made.namelist())
+    assert SAMPLE.stat().st_size <= 200_000
+
+
+def test_the_sample_gives_every_class_of_value(sample: Warehouse) -> None:
+    found = {row[0] for row in sample.rows("select distinct value_class from tag_values")}
+    assert found == {
+        "allowed", "mapped", "open", "unmapped", "unwanted", "fragment", "too_long", "surplus", "empty", "not_text"
+    }  # fmt: skip
+
+
+def test_a_chinese_answer_is_counted_as_what_it_means(sample: Warehouse) -> None:
+    rows = sample.rows("""
+        select said.result_count, canonical.result_count
+        from tag_frequencies as said
+        join canonical_tag_frequencies as canonical using (palette_seed, prompt_version, attribute, canonical_tag)
+        where said.tag = '凉' and attribute = 'temperature' and canonical_tag = 'cool'
+    """)
+    assert rows
+    assert all(0 < said <= canonical for said, canonical in rows)
+
+
+def test_every_table_and_column_is_described_and_every_mart_has_a_contract(sample: Warehouse) -> None:
+    manifest = json.loads((sample.target / "manifest.json").read_text())
+    catalog = json.loads((sample.target / "catalog.json").read_text())
+    nodes = {key: n for key, n in manifest["nodes"].items() if n["resource_type"] in ("model", "seed")}
+    nodes |= manifest["sources"]
+    undescribed = [key for key, node in nodes.items() if not node["description"].strip()]
+    in_catalog = {**catalog["nodes"], **catalog["sources"]}
+    assert nodes.keys() <= in_catalog.keys()
+    for key, node in nodes.items():
+        described = {name for name, column in node["columns"].items() if column["description"].strip()}
+        undescribed += [f"{key}.{column}" for column in in_catalog[key]["columns"] if column not in described]
+    assert undescribed == []
+
+    models = [node for node in nodes.values() if node["resource_type"] == "model"]
+    marts = [node for node in models if node["fqn"][1] == "marts"]
+    assert all(node["contract"]["enforced"] and node["access"] == "public" for node in marts)
+    assert all(node["access"] == "protected" for node in models if node not in marts)
+    assert all(node["description"].startswith("One row per ") for node in models)
+
+
+def test_every_mart_has_a_test_of_its_grain(sample: Warehouse) -> None:
+    manifest = json.loads((sample.target / "manifest.json").read_text())
+    tested = {
+        node["attached_node"]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "test" and node.get("test_metadata", {}).get("name", "").startswith("unique")
+    }
+    marts = {key for key, n in manifest["nodes"].items() if n["resource_type"] == "model" and n["fqn"][1] == "marts"}
+    assert marts <= tested
+
+
+def test_the_docs_are_one_page_that_needs_no_network(sample: Warehouse) -> None:
+    page = (sample.target / "static_index.html").read_text(encoding="utf-8")
+    assert "palette_tag_consensus" in page
+    assert "What became of the value" in page
+
+
+def test_the_summary_shows_counts_and_where_the_warehouse_is(sample: Warehouse) -> None:
+    command = [sys.executable, "-m", "publish.summary"]
+    environment = {"DUCKDB_PATH": str(sample.database), "PYTHONIOENCODING": "utf-8"}
+    shown = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=True).stdout
+    (answers,) = sample.rows("select count(*) from tag_results")[0]
+    assert f"{answers:,} answers" in shown
+    assert "said as 凉" in shown
+    assert str(sample.database) in shown.replace("\n", "")
+
+
+def test_without_a_build_the_summary_says_what_to_do(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "publish.summary"]
+    environment = {"DUCKDB_PATH": str(tmp_path / "none.duckdb")}
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "make build" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "none.duckdb").exists()
+
+
+def test_freshness_looks_at_the_time_of_the_run(sample: Warehouse) -> None:
+    sample.run("source", "freshness")
+    sources = json.loads((sample.target / "sources.json").read_text())["results"]
+    assert sources
+    assert {source["status"] for source in sources} == {"pass"}
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    return Warehouse(tmp_path_factory.mktemp("small"))
+
+
+def test_an_empty_raw_zone_builds_empty_tables(small: Warehouse) -> None:
+    small.run("build")
+    assert small.rows("select count(*) from palettes") == [(0,)]
+    assert small.rows("select count(*) from palette_tag_consensus") == [(0,)]
+    assert small.rows("select count(*) from raw.build_runs") == [(0,)]
+
+
+def test_a_new_run_changes_nothing_before_the_next_build_and_replaces_the_table_then(small: Warehouse) -> None:
+    document = '{"_id":"%s","seed":"s","promptVersion":"v","model":"m","provider":"p","tags":{"mood":["calm"]}}'
+    small.land_documents("palette_tags", [document % "a", document % "b"])
+    small.run("run")
+    assert small.rows("select result_count from tag_frequencies") == [(2,)]
+
+    small.land_documents("palette_tags", [document % "c"])
+    assert small.rows("select count(*) from stg_convex__palette_tags") == [(2,)]
+    small.run("test", "--select", "test_type:singular")
+    assert small.rows("select count(*) from stg_convex__palette_tags") == [(2,)]
+
+    small.run("run")
+    assert small.rows("select result_count from tag_frequencies") == [(1,)]
+    assert small.rows("select result_id from tag_results") == [("c",)]
+
+
+def test_what_was_deleted_between_two_exports_is_known_to_be_deleted(small: Warehouse) -> None:
+    small.forget_runs()
+    small.land_documents("palettes", ['{"_id":"p1","seed":"one"}', '{"_id":"p2","seed":"two"}'])
+    small.land_documents("palettes", ['{"_id":"p2","seed":"two"}'])
+    small.run("run")
+    assert small.rows("select palette_seed, is_deleted from palettes order by 1") == [("one", True), ("two", False)]
+
+
+def test_a_document_with_half_a_surrogate_pair_is_counted(small: Warehouse) -> None:
+    small.forget_runs()
+    tags = r'{"mood":["\ud800calm","\ud83d\ude00","\\ud800"]}'
+    small.land_documents("palette_tags", [f'{{"_id":"a","seed":"s","promptVersion":"v","model":"m","tags":{tags}}}'])
+    small.run("run")
+    found = {row[0] for row in small.rows("select tag from tag_frequencies")}
+    assert found == {"\ufffdcalm", "😀", r"\ud800"}
+
+
+def test_more_models_than_a_machine_word_has_bits_are_counted(small: Warehouse) -> None:
+    small.forget_runs()
+    document = '{"_id":"%d","seed":"s","promptVersion":"v","model":"m%d","tags":{"mood":["calm"]}}'
+    small.land_documents("palette_tags", [document % (number, number) for number in range(300)])
+    small.run("run")
+    assert small.rows("select result_count, model_count from tag_frequencies") == [(300, 300)]
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("temperature,tepid,lukewarm,", "synonyms_lead_to_tags_that_are_asked_for"),
+        ("mood,serene,calming,", "synonyms_form_no_chain_and_no_cycle"),
+        ("temperature,warm,cool,", "no_tag_is_both_allowed_and_a_synonym_or_unwanted"),
+        ("mood,Serene,calm,", "is_clean_tag_synonyms_tag"),
+        ("temperature,凉,warm,", "unique_combination_synonyms_attribute__tag"),
+        ("colour,凉,warm,", "relationships_synonyms_attribute__attribute__ref_attributes_"),
+    ],
+)
+def test_a_wrong_synonym_is_refused_by_the_name_of_the_rule(small: Warehouse, line: str, rule: str) -> None:
+    small.run("seed")
+    small.insert("synonyms", line.split(","))
+    result = small.dbt("test", "--select", "synonyms")
+    assert not result.success
+    failed = [one.node.name for one in getattr(result.result, "results", []) if one.status == "fail"]
+    assert rule in failed

@@ -1,0 +1,80 @@
+"""The project itself, in a place of its own: land documents, run dbt in this process, look at what came out."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import dbtRunner, dbtRunnerResult
+
+from extract.load import load
+from extract.rawzone import RawZone, RunSummary
+
+PROJECT = Path(__file__).parents[2]
+
+
+class Warehouse:
+    """A raw zone and a database under one directory. The settings stay the same, so dbt parses the project once."""
+
+    def __init__(self, directory: Path):
+        self.directory = directory
+        self.raw_dir = directory / "raw"
+        self.database = directory / "build.duckdb"
+        self.target = directory / "target"
+        self._dbt = dbtRunner()
+
+    def land(self, path: Path, table: str | None = None) -> RunSummary:
+        """Land an archive."""
+        return load(path, RawZone(self.raw_dir), table=table)
+
+    def land_documents(self, table: str, documents: Sequence[str]) -> RunSummary:
+        """Land JSON texts as the only documents of a table."""
+        path = self.directory / f"{table}.jsonl"
+        path.write_bytes("".join(f"{document}\n" for document in documents).encode())
+        return self.land(path, table)
+
+    def forget_runs(self) -> None:
+        """Empty the raw zone."""
+        shutil.rmtree(self.raw_dir, ignore_errors=True)
+
+    def dbt(self, *arguments: str) -> dbtRunnerResult:
+        """Run a dbt command from the project's root, as a user would, and return its result."""
+        settings = {
+            "RAW_DIR": str(self.raw_dir),
+            "DUCKDB_PATH": str(self.database),
+            "DBT_TARGET_PATH": str(self.target),
+            "DBT_LOG_PATH": str(self.directory / "logs"),
+            "DBT_PROJECT_DIR": str(PROJECT),
+            "DBT_PROFILES_DIR": str(PROJECT),
+        }
+        before = {name: os.environ.get(name) for name in settings}
+        os.environ.update(settings)
+        try:
+            return self._dbt.invoke(["--quiet", *arguments])
+        finally:
+            DuckDBConnectionManager.close_all_connections()  # it would keep others out until this process ends
+            for name, value in before.items():
+                os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+    def run(self, *arguments: str) -> None:
+        """Run a dbt command that has to succeed."""
+        result = self.dbt(*arguments)
+        failed = [
+            f"{one.node.name}: {one.message}"
+            for one in getattr(result.result, "results", [])
+            if one.status in ("error", "fail")
+        ]
+        assert result.success, "\n".join(failed) or str(result.exception)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Return what a query gives."""
+        with duckdb.connect(str(self.database), read_only=True) as connection:
+            return connection.execute(query).fetchall()
+
+    def insert(self, table: str, values: Sequence[str]) -> None:
+        """Add a row to a table of the database, as an edit of a seed would."""
+        with duckdb.connect(str(self.database)) as connection:
+            connection.execute(f"insert into {table} values ({', '.join('?' for _ in values)})", list(values))
