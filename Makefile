@@ -69,8 +69,8 @@ fix: $(DEV) ## mend layout and style where that is safe
 	$(BIN)/ruff format .
 
 .PHONY: bench
-bench: $(RUNTIME) ## time and memory of landing and building (SCALE=5000 palettes) against peers
-	$(BIN)/python benchmarks/bench.py --palettes $(or $(SCALE),5000)
+bench: $(RUNTIME) ## time and memory of landing and building, beside peers (SCALE=5000 palettes, RUNS=3)
+	$(BIN)/python benchmarks/bench.py --palettes $(or $(SCALE),5000) --runs $(or $(RUNS),3)
 
 
 .PHONY: lock
