@@ -57,7 +57,7 @@ types: $(DEV) ## types of the Python code
 
 .PHONY: parse
 parse: $(DEV) ## the dbt project, with deprecations as errors
-	$(BIN)/dbt --quiet parse --no-partial-parse --target-path target/parse --warn-error-options '{"error": ["Deprecations"]}'
+	$(BIN)/dbt --quiet parse --no-partial-parse --target-path $${DBT_TARGET_PATH:-target}/parse --warn-error-options '{"error": ["Deprecations"]}'
 
 .PHONY: pytest
 pytest: $(DEV) ## the tests: landing, counting, and a full build on messy data
