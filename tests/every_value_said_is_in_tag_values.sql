@@ -2,16 +2,25 @@
 -- slow, so past 10,000 answers it takes every n-th, chosen by id. Objects with a key twice are left to a unit test.
 with
 
+sampled as (
+
+    select result_id
+    from {{ ref('tag_results') }}
+    where
+        status = 'success'
+        and hash(result_id) % (select greatest(count(*) // 10000, 1) from {{ ref('tag_results') }}) = 0
+
+),
+
 answers as (
 
     select
-        result_id,
-        tags
-    from {{ ref('stg_convex__palette_tags') }}
-    where
-        json_type(tags) = 'OBJECT'
-        and list_unique(json_keys(tags)) = len(json_keys(tags))
-        and hash(result_id) % (select greatest(count(*) // 10000, 1) from {{ ref('tag_results') }}) = 0
+        landed.result_id,
+        landed.tags
+    from {{ ref('stg_convex__palette_tags') }} as landed
+    semi join sampled
+        on landed.result_id = sampled.result_id
+    where list_unique(json_keys(landed.tags)) = len(json_keys(landed.tags))
 
 ),
 

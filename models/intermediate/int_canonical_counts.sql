@@ -25,6 +25,7 @@ summed as (
         text_counts.group_key,
         texts.attribute_key,
         texts.canonical_tag,
+        bool_and(texts.is_publishable) as is_published,
         sum(text_counts.occurrences) as occurrences,
         bit_or(text_counts.model_set) as model_set
     from text_counts
@@ -38,6 +39,7 @@ select
     summed.group_key,
     summed.attribute_key,
     summed.canonical_tag,
+    summed.is_published,
     cast(summed.occurrences as bigint) as occurrences,
     cast(summed.occurrences - coalesce(repeats.repeats, 0) as bigint) as result_count,
     summed.model_set

@@ -1,77 +1,69 @@
 with
 
-counted_values as (
-
-    select
-        result_key,
-        group_key,
-        text_key
-    from {{ ref('int_tag_values') }}
-    where is_counted
-
-),
-
 texts as (
 
-    select * from {{ ref('int_tag_texts') }}
+    select *
+    from {{ ref('int_tag_texts') }}
+    where not is_categorical
 
 ),
 
-repeated_texts as (
+listed_values as not materialized (
 
     select
-        result_key,
-        text_key
-    from counted_values
-    group by result_key, text_key
+        tag_values.result_key,
+        tag_values.group_key,
+        tag_values.text_key,
+        hash(tag_values.result_key, tag_values.text_key) as value_hash
+    from {{ ref('int_tag_values') }} as tag_values
+    semi join texts
+        on tag_values.text_key = texts.text_key
+    where tag_values.is_counted
+
+),
+
+hashes_seen_twice as (
+
+    select value_hash
+    from listed_values
+    group by value_hash
     having count(*) > 1
-
-),
-
-same_text_twice as (
-
-    select
-        repeated_texts.result_key,
-        texts.attribute_key
-    from repeated_texts
-    inner join texts
-        on repeated_texts.text_key = texts.text_key
-
-),
-
-changed_text as (
-
-    select
-        counted_values.result_key,
-        texts.attribute_key
-    from counted_values
-    inner join texts
-        on counted_values.text_key = texts.text_key
-    where texts.canonical_tag <> texts.raw_value
 
 ),
 
 suspects as (
 
-    select * from same_text_twice
+    select
+        listed_values.result_key,
+        texts.attribute_key
+    from listed_values
+    inner join texts
+        on listed_values.text_key = texts.text_key
+    where listed_values.value_hash in (select value_hash from hashes_seen_twice)
     union
-    select * from changed_text
+    select
+        listed_values.result_key,
+        texts.attribute_key
+    from listed_values
+    inner join texts
+        on listed_values.text_key = texts.text_key
+    where texts.canonical_tag <> texts.raw_value
 
 ),
 
 suspect_values as (
 
     select
-        counted_values.result_key,
-        counted_values.group_key,
+        listed_values.result_key,
+        listed_values.group_key,
         texts.attribute_key,
         texts.tag,
         texts.canonical_tag
-    from counted_values
+    from listed_values
     inner join texts
-        on counted_values.text_key = texts.text_key
+        on listed_values.text_key = texts.text_key
     inner join suspects
-        on counted_values.result_key = suspects.result_key and texts.attribute_key = suspects.attribute_key
+        on listed_values.result_key = suspects.result_key and texts.attribute_key = suspects.attribute_key
 
 ),
 

@@ -1,45 +1,38 @@
-{%- set attributes = {
+{% set attributes = {
     'categorical': ['temperature', 'contrast', 'brightness', 'saturation'],
     'tags': ['harmony', 'mood', 'style', 'dominant_colors', 'seasonal', 'associations']
-} -%}
+} %}
 
 with
 
-frequencies as (
+lists as (
 
-    select * from {{ ref('canonical_tag_frequencies') }}
-    where is_published
+    select
+        lists.group_key,
+        lists.tags,
+        attributes.attribute
+    from {{ ref('int_consensus_lists') }} as lists
+    inner join {{ ref('int_attributes') }} as attributes
+        on lists.attribute_key = attributes.attribute_key
 
 ),
 
 palette_versions as (
 
-    select * from {{ ref('int_palette_versions') }}
+    select *
+    from {{ ref('int_palette_versions') }}
     where success_count > 0
 
 ),
 
-attribute_lists as (
-
-    select
-        palette_seed,
-        prompt_version,
-        attribute,
-        list(struct_pack(key := canonical_tag, value := cast(result_count as double)) order by rank) as tags
-    from frequencies
-    group by all
-
-),
-
-lists as (
+side_by_side as (
 
     select
         {%- for attribute in attributes.categorical + attributes.tags %}
-        min(tags) filter (where attribute = '{{ attribute }}') as {{ attribute }},
+        first(tags) filter (where attribute = '{{ attribute }}') as {{ attribute }},
         {%- endfor %}
-        palette_seed,
-        prompt_version
-    from attribute_lists
+        group_key
+    from lists
     group by all
 
 )
@@ -51,11 +44,11 @@ select
     {%- for part, names in attributes.items() %}
     {
         {%- for attribute in names %}
-        '{{ attribute }}': coalesce(lists.{{ attribute }}, []){{ ',' if not loop.last }}
+        '{{ attribute }}': coalesce(side_by_side.{{ attribute }}, []){{ ',' if not loop.last }}
         {%- endfor %}
     } as {{ part }},
     {%- endfor %}
     coalesce(epoch_us(palette_versions.last_success_at) / 1000, 0.0) as "updatedAt"
 from palette_versions
-left join lists
-    on palette_versions.palette_seed = lists.palette_seed and palette_versions.prompt_version = lists.prompt_version
+left join side_by_side
+    on palette_versions.group_key = side_by_side.group_key

@@ -12,34 +12,28 @@ palette_versions as (
 
 ),
 
-canonical_tags as (
+attributes as (
 
-    select
-        attribute_key,
-        attribute,
-        canonical_tag,
-        bool_and(is_publishable) as is_published
-    from {{ ref('int_tags') }}
-    group by all
+    select * from {{ ref('int_attributes') }}
 
 )
 
 select
     palette_versions.palette_seed,
     palette_versions.prompt_version,
-    canonical_tags.attribute,
+    attributes.attribute,
     counts.canonical_tag,
-    canonical_tags.is_published,
+    counts.is_published,
     counts.occurrences,
     counts.result_count,
     coalesce(bit_count(counts.model_set), 0) as model_count,
     counts.result_count / palette_versions.success_count as share,
     row_number() over (
         partition by counts.group_key, counts.attribute_key
-        order by canonical_tags.is_published desc, counts.result_count desc, counts.canonical_tag asc
+        order by counts.is_published desc, counts.result_count desc, counts.canonical_tag asc
     ) as rank
 from counts
 inner join palette_versions
     on counts.group_key = palette_versions.group_key
-inner join canonical_tags
-    on counts.attribute_key = canonical_tags.attribute_key and counts.canonical_tag = canonical_tags.canonical_tag
+inner join attributes
+    on counts.attribute_key = attributes.attribute_key
