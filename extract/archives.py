@@ -5,7 +5,9 @@ A Convex snapshot holds, for the root and for every component under `_components
 with ZIP64 descriptors that only the central directory explains, so the ZIP must be a file on disk.
 """
 
+import lzma
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Generator, Iterator
@@ -26,6 +28,7 @@ DOCUMENTS = "documents.jsonl"
 SCHEMA = "generated_schema.jsonl"
 
 _ENTRY = re.compile(rf"(?P<components>(?:_components/[^/]+/)*)(?P<table>[^/]+)/(?P<file>{DOCUMENTS}|{SCHEMA})")
+_COMPONENT = re.compile("_components/([^/]+)/")
 _SNAPSHOT_NAME = re.compile(r"snapshot_.*_(\d{18,19})(?: \(\d+\))?\.zip")
 
 
@@ -86,11 +89,14 @@ def open_archive(path: Path, table: str | None = None) -> Generator[Archive]:
 
     Raises ExtractError if there is nothing at `path`, or if it is none of the three.
     """
+    is_snapshot = path.is_dir() or (path.is_file() and (path.suffix.lower() == ".zip" or _is_zip(path)))
+    if table and is_snapshot:
+        raise ExtractError(f"--table names the table of a single file, and {path} is a snapshot: choose with --only")
     if path.is_dir():
         yield _snapshot("directory", path, _Directory(path))
     elif not path.exists():
         raise ExtractError(f"{path} doesn't exist: give a snapshot ZIP, a directory of one, or a TABLE.jsonl file")
-    elif zipfile.is_zipfile(path) or path.suffix.lower() == ".zip":
+    elif is_snapshot:
         with _open_zip(path) as archive:
             yield _snapshot("zip", path, _Zip(path, archive))
     elif path.suffix.lower() in {".jsonl", ".ndjson"} or table:
@@ -100,7 +106,8 @@ def open_archive(path: Path, table: str | None = None) -> Generator[Archive]:
 
 
 def _single_file(path: Path, table: str | None) -> Archive:
-    component, _, name = (table or path.stem).rpartition(".")
+    named = table or ("" if path.name == DOCUMENTS else path.stem)
+    component, _, name = named.rpartition(".")
     try:
         table_name = TableName(component.replace(".", "/").replace("%2E", "."), name)
     except ValueError:
@@ -115,7 +122,7 @@ def _snapshot(kind: str, path: Path, files: _Files) -> Archive:
     for name in files.names():
         match = _ENTRY.fullmatch(name)
         try:
-            components = (match["components"] if match else "").replace("_components/", "").rstrip("/")
+            components = "/".join(_COMPONENT.findall(match["components"])) if match else ""
             entries.setdefault(TableName(components, match["table"] if match else ""), {})[_file(name)] = name
         except ValueError:
             if not name.endswith("/") and name != "README.md":
@@ -167,21 +174,21 @@ class _Zip:
         return self._archive.getinfo(name).file_size
 
     def blocks(self, name: str) -> Iterator[bytes]:
-        password = setting(PASSWORD)
+        password = (setting(PASSWORD) or "").encode(errors="surrogateescape") or None
         try:
-            with self._archive.open(name, pwd=password.encode() if password else None) as file:
+            with self._archive.open(name, pwd=password) as file:
                 yield from _read(file)
-        except RuntimeError as error:  # zipfile's own for a password that is missing or wrong
-            raise ExtractError(
-                f"{self._path} is encrypted, and the password is {'wrong' if password else 'missing'}: "
-                f"set {PASSWORD} in the environment. Nothing was landed"
-            ) from error
         except NotImplementedError as error:
             raise ExtractError(
                 f"{self._path}: {name} is packed in a way that isn't supported ({error}): unpack the ZIP with another "
                 "tool and load the directory. Nothing was landed"
             ) from error
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        except RuntimeError as error:  # zipfile's own for a password that is missing or wrong
+            raise ExtractError(
+                f"{self._path} is encrypted, and the password is {'wrong' if password else 'missing'}: "
+                f"set {PASSWORD} in the environment. Nothing was landed"
+            ) from error
+        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, struct.error) as error:
             reason = str(error) or "its data ends too early"
             if self._archive.getinfo(name).flag_bits & ENCRYPTED:
                 reason += f", or {PASSWORD} is wrong"
@@ -190,10 +197,17 @@ class _Zip:
             ) from None
 
 
+def _is_zip(path: Path) -> bool:
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:  # a ZIP of a kind that can't be read
+        return True
+
+
 def _open_zip(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
         raise ExtractError(
             f"{path} is no readable ZIP ({error}): it may be cut short, so download the snapshot again. "
             "Nothing was landed"

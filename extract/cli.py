@@ -1,6 +1,7 @@
 """The command line: a thin layer over functions that can be called."""
 
 import argparse
+import io
 import json
 import sys
 from collections.abc import Generator, Sequence
@@ -56,6 +57,9 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # for a file's name that isn't valid Unicode
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
@@ -104,6 +108,8 @@ def _load(options: argparse.Namespace) -> None:
     zone = RawZone(raw_dir(options.raw_dir))
     if options.if_empty and zone.run_ids():
         print(f"{zone.directory} already holds {_plural(len(zone.run_ids()), 'run')}: nothing to land", file=sys.stderr)
+        if options.json:
+            print(json.dumps({"run_id": None}))
         return
     selection = Selection(options.only, options.skip)
     with _progress_bar() as progress:
@@ -119,7 +125,7 @@ def _progress_bar() -> Generator[ReportProgress]:
     """Show a bar for each table on stderr, where that is a terminal."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal) as bars:
+    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not sys.stderr.isatty()) as bars:
         tasks: dict[str, TaskID] = {}
 
         def report(table: str, done: int, total: int) -> None:
@@ -139,7 +145,7 @@ def _print_run(run: RunSummary, zone: RawZone) -> None:
         line = f"  {table.name:<24} {table.rows:>12,} {_size(table.document_bytes):>10} -> {_size(table.bytes):>10}"
         print(line + (f"  {_plural(table.blank_lines, 'blank line')}" if table.blank_lines else ""))
         for note in table.notes:
-            print(f"    {note}")
+            print(f"    {_shown(note)}")
         for reason, count in sorted(table.rejected.items()):
             print(f"    set aside: {_plural(count, 'line')}: {REASONS[reason]}")
     if run.rejected:
@@ -147,7 +153,7 @@ def _print_run(run: RunSummary, zone: RawZone) -> None:
     if run.skipped:
         print(f"  left out: {', '.join(run.skipped)} (--only lands one of them)")
     for note in run.notes:
-        print(f"  note: {note}")
+        print(f"  note: {_shown(note)}")
 
 
 def _status(options: argparse.Namespace) -> None:
@@ -159,7 +165,7 @@ def _status(options: argparse.Namespace) -> None:
 
 
 def _print_status(found: Status) -> None:
-    console = Console()
+    console = Console(markup=False)
     if not found.runs:
         console.print(f"{found.raw_dir} holds no run yet: land one with python -m extract load PATH", highlight=False)
         return
@@ -174,6 +180,11 @@ def _print_status(found: Status) -> None:
         tables.add_row(name, f"{count:,}")
     console.print(tables)
     console.print(f"newest run: {timedelta(seconds=round(found.age_seconds or 0))} ago", highlight=False)
+
+
+def _shown(text: str) -> str:
+    """Return the text with what could steer a terminal made visible: notes name files as archives have them."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _plural(count: int, noun: str) -> str:

@@ -19,15 +19,19 @@ REASONS: dict[Reason, str] = {
     "too_deep": "the line is JSON nested deeper than can be checked (about 10,000 levels)",
     "not_an_object": "the line is JSON but not an object",
     "no_id": "the object has no `_id` that is a string of valid Unicode",
-    "too_long": "the line is longer than 64 MiB; its bytes are kept in several parts",
+    "too_long": "the line is longer than 48 MiB; its bytes are kept in several parts",
 }
 MAX_DEPTH = 10_000
+LONG_LINE_BYTES = 1024 * 1024
 DOCUMENT_SCHEMA = pa.schema([("_id", pa.string()), ("_creation_time", pa.float64()), ("document", pa.string())])
 
 # An escaped backslash or a whole surrogate pair is passed over; what is left of `\ud800` to `\udfff` stands alone.
 _SURROGATES = re.compile(
-    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+    rb"\\(?:\\|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2}))"
 )
+_OBJECT = re.compile(rb"[ \t\r]*\{")
+_MARK = rb"\uFffD"
+"""Stands in for a lone surrogate. U+FFFD that was received isn't taken for it, as nobody mixes the cases like this."""
 
 
 class _Fields(msgspec.Struct, gc=False):
@@ -76,8 +80,18 @@ def read_all(chunk: bytes) -> pa.RecordBatch | None:
 
 
 def _split_lines(chunk: bytes) -> pa.StringArray:
-    lists = pc.call_function("split_pattern", [pa.array([chunk], pa.binary())], pc.SplitPatternOptions("\n"))
-    return lists.flatten().cast(pa.string())
+    whole = as_binaries([chunk])
+    if b"\n" in chunk:
+        whole = pc.call_function("split_pattern", [whole], pc.SplitPatternOptions("\n")).flatten()
+    return whole.cast(pa.string())
+
+
+def as_binaries(values: list[bytes]) -> pa.BinaryArray:
+    """Return an Arrow array of the values. A single one, which may be long, isn't copied."""
+    if len(values) != 1:
+        return pa.array(values, pa.binary())
+    offsets = pa.array([0, len(values[0])], pa.int32()).buffers()[1]
+    return pa.Array.from_buffers(pa.binary(), 1, [None, offsets, pa.py_buffer(values[0])])
 
 
 def _every(lines: pa.StringArray, test: Literal["starts_with", "ends_with"], text: str) -> bool:
@@ -87,16 +101,14 @@ def _every(lines: pa.StringArray, test: Literal["starts_with", "ends_with"], tex
 
 def read_one(line: bytes) -> Document | Reason:
     """Read one line with care: any types, any depth up to `MAX_DEPTH`, surrogates that stand alone."""
-    try:
-        line.decode()
-    except UnicodeDecodeError:
+    if not _is_utf8(line):
         return "invalid_utf8"
     # RFC 8259 allows the escape of a lone surrogate, the decoder doesn't: check the line with U+FFFD in its place.
-    checked = _SURROGATES.sub(lambda m: rb"\ufffd" if m["lone"] else m[0], line)
+    checked = _without_lone_surrogates(line)
     try:
         with _deep_recursion():
             _decode_raw(checked)
-            if not checked.lstrip(b" \t\r").startswith(b"{"):
+            if not _OBJECT.match(checked):
                 return "not_an_object"
             fields = _decode_raw_fields(checked)
     except RecursionError:
@@ -104,9 +116,27 @@ def read_one(line: bytes) -> Document | Reason:
     except (msgspec.MsgspecError, UnicodeError):
         return "invalid_json"
     document_id = _string(fields.id)
-    if document_id is None or (checked != line and "\ufffd" in document_id):
+    if document_id is None or (checked is not line and _MARK in bytes(fields.id)):
         return "no_id"
     return Document(document_id, _number(fields.creation_time))
+
+
+def _without_lone_surrogates(line: bytes) -> bytes | bytearray:
+    changed = None
+    for match in _SURROGATES.finditer(line):
+        if match["lone"]:
+            changed = changed or bytearray(line)
+            changed[match.start() : match.end()] = _MARK
+    return changed or line
+
+
+def _is_utf8(line: bytes) -> bool:
+    """Tell whether the bytes are text. Decoded, a long line could take four times its memory, so Arrow looks at it."""
+    try:
+        line.decode() if len(line) < LONG_LINE_BYTES else as_binaries([line]).cast(pa.string())
+    except (UnicodeDecodeError, pa.ArrowInvalid):
+        return False
+    return True
 
 
 @contextmanager

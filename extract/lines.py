@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-MAX_LINE_BYTES = 64 * 1024 * 1024
+MAX_LINE_BYTES = 48 * 1024 * 1024
 """A longer line can't be a document: Convex caps a value at 32 MiB. It is set aside in pieces."""
 
 T = TypeVar("T")
@@ -36,27 +36,40 @@ def whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes | LinePiece]:
     """Cut blocks at line feeds, into chunks of one or more whole lines without the last line feed.
 
     The last line of the input needs no line feed. One line at most is held over between two blocks; a line that is
-    too long to hold comes in pieces.
+    too long to hold comes in pieces of a block each.
     """
-    part, rest = 0, b""
+    part, held, held_bytes = 0, [], 0
     for block in blocks:
         if part:
             head, line_feed, block = block.partition(b"\n")
             yield LinePiece(part, bool(line_feed), head)
-            part = 0 if line_feed else part + 1
+            if not line_feed:
+                part += 1
+                continue
+            part = 0
         end = block.rfind(b"\n")
         if end >= 0:
-            yield rest + block[:end] if rest else block[:end]
-            rest = block[end + 1 :]
-        else:
-            rest += block
-        if len(rest) > MAX_LINE_BYTES:
-            yield LinePiece(0, False, rest)
-            part, rest = 1, b""
+            held.append(block[:end])
+            yield _joined(held)
+            held_bytes = 0
+        held.append(block[end + 1 :])
+        held_bytes += len(held[-1])
+        if held_bytes > MAX_LINE_BYTES:
+            for part, piece in enumerate(held):
+                yield LinePiece(part, False, piece)
+            part, held_bytes = part + 1, 0
+            held.clear()
     if part:
         yield LinePiece(part, True, b"")
-    elif rest:
-        yield rest
+    elif held_bytes:
+        yield _joined(held)
+
+
+def _joined(held: list[bytes]) -> bytes:
+    """Join and forget the parts, so that nothing but the result is in memory while it is read."""
+    whole = b"".join(held)
+    held.clear()
+    return whole
 
 
 def split(chunk: bytes) -> list[bytes]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from extract.archives import Archive, TableSource, open_archive
-from extract.documents import DOCUMENT_SCHEMA, REASONS, Document, read_all, read_one
+from extract.documents import DOCUMENT_SCHEMA, REASONS, Document, as_binaries, read_all, read_one
 from extract.errors import ExtractError
 from extract.legacy import Decoder, TableFormat, read_schema
 from extract.lines import BYTE_ORDER_MARK, LinePiece, prefetched, split, whole_lines
@@ -52,8 +52,8 @@ def load(
     """
     selection = selection or Selection()
     with open_archive(path, table) as archive:
-        _check_names(archive, selection)
         listed = _listed_tables(archive)
+        _check_names(archive, selection)
         _check_listing(archive, listed, selection)
         taken = [source for source in archive.tables if selection.takes(source.name)]
         if not taken:
@@ -61,17 +61,17 @@ def load(
         source = {"type": archive.kind, "name": path.name, "bytes": path.stat().st_size if path.is_file() else None}
         with zone.new_run(source, archive.snapshot_ts) as run:
             run.summary.skipped = sorted(str(s.name) for s in archive.tables if s not in taken)
-            run.summary.notes = _notes(archive, listed)
+            run.summary.notes = _notes(archive, listed, selection)
             for table_source in taken:
                 _land_table(run, table_source, strict, progress)
         return run.summary
 
 
 def _check_names(archive: Archive, selection: Selection) -> None:
-    names = sorted(str(source.name) for source in archive.tables)
-    unknown = sorted({*selection.only} - {*names})
+    held = {str(source.name) for source in archive.tables}
+    unknown = sorted({*selection.only} - held)
     if unknown:
-        raise ExtractError(f"{archive.path} has no table {', '.join(unknown)}; it has {', '.join(names)}")
+        raise ExtractError(f"{archive.path} has no table {', '.join(unknown)}; it has {', '.join(sorted(held))}")
 
 
 def _listed_tables(archive: Archive) -> set[TableName]:
@@ -81,7 +81,7 @@ def _listed_tables(archive: Archive) -> set[TableName]:
         for line in b"".join(listing.blocks()).splitlines():
             try:
                 listed.add(TableName(listing.name.component, json.loads(line)["name"]))
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 raise ExtractError(f"{archive.path}: {listing.documents} has a line that names no table") from None
     return listed
 
@@ -96,8 +96,11 @@ def _check_listing(archive: Archive, listed: set[TableName], selection: Selectio
         )
 
 
-def _notes(archive: Archive, listed: set[TableName]) -> list[str]:
+def _notes(archive: Archive, listed: set[TableName], selection: Selection) -> list[str]:
     notes = []
+    absent = sorted({*selection.skip} - {str(name) for name in listed | {source.name for source in archive.tables}})
+    if absent:
+        notes.append(f"--skip names {', '.join(absent)}, which is not here")
     unlisted = sorted(str(s.name) for s in archive.tables if s.name not in listed and s.name.table != "_storage")
     if archive.listings and unlisted:
         notes.append(f"_tables doesn't list {', '.join(unlisted)}")
@@ -132,7 +135,9 @@ def _format_notes(table_format: TableFormat, decoder: Decoder | None) -> list[st
     if decoder and decoder.ambiguous:
         notes.append(f"{decoder.ambiguous} string(s) kept as text where the shape allows another reading too")
     if decoder and decoder.mismatched:
-        notes.append(f"{decoder.mismatched} override(s) of the older format don't fit their value, which is kept as text")
+        notes.append(
+            f"{decoder.mismatched} override(s) of the older format don't fit their value, which is kept as text"
+        )
     return notes
 
 
@@ -145,7 +150,7 @@ def _land_lines(
     writer: TableWriter, source: TableSource, decoder: Decoder | None, strict: bool, progress: Progress
 ) -> None:
     done, total, line_number = 0, source.size, 1
-    for chunk in prefetched(whole_lines(_without_mark(source.blocks(), writer))):
+    for chunk in whole_lines(prefetched(_without_mark(source.blocks(), writer))):
         if isinstance(chunk, LinePiece):
             writer.reject(line_number, "too_long", chunk.data, chunk.part)
             done += len(chunk.data)
@@ -156,6 +161,7 @@ def _land_lines(
         if strict and writer.summary.rejected:
             raise ExtractError(_strict_message(writer, source))
         progress(writer.summary.name, min(done, total), total)
+        del chunk  # which may be large, before the next one is built
 
 
 def _strict_message(writer: TableWriter, source: TableSource) -> str:
@@ -206,7 +212,7 @@ def _read_one_by_one(
         creation_times.append(found.creation_time)
         documents.append(decoder.decode(found.id, line) if decoder else line)
     writer.summary.document_bytes += sum(map(len, documents))
-    texts = pa.array(documents, pa.binary()).cast(pa.string())
+    texts = as_binaries(documents).cast(pa.string())
     return pa.RecordBatch.from_arrays(
         [pa.array(ids, pa.string()), pa.array(creation_times, pa.float64()), texts], schema=DOCUMENT_SCHEMA
     )

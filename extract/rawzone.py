@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -26,13 +27,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from extract import __version__
-from extract.documents import DOCUMENT_SCHEMA, Reason
+from extract.documents import DOCUMENT_SCHEMA, Reason, as_binaries
 from extract.errors import ExtractError
 
 RUN_FILE = "run.json"
 REJECTED_FILE = "_rejected.parquet"
 ROW_GROUP_ROWS = 100_000
 ROW_GROUP_BYTES = 64 * 1024 * 1024
+LARGE_BYTES = 8 * 1024 * 1024
+"""Lines of more than this, a thousand times what is usual, are written before the next is read, to save memory."""
 
 ROW_SCHEMA = pa.schema(
     [
@@ -70,7 +73,8 @@ class TableName:
 
     def __post_init__(self) -> None:
         parts = self.component.split("/") if self.component else []
-        if not _TABLE.fullmatch(self.table) or not all(_COMPONENT.fullmatch(part) for part in parts):
+        is_valid = _TABLE.fullmatch(self.table) and f"{self.table}.parquet" != REJECTED_FILE
+        if not is_valid or not all(_COMPONENT.fullmatch(part) for part in parts):
             raise ValueError(f"{self.component}/{self.table} can't be the name of a Convex table")
 
     def __str__(self) -> str:
@@ -124,7 +128,9 @@ class RunSummary:
         """Read a `run.json`. Raises ValueError, KeyError or TypeError if it isn't one."""
         content = json.loads(text)
         tables = [TableSummary(**table) for table in content.pop("tables")]
-        return cls(**content, tables=tables)
+        summary = cls(**content, tables=tables)
+        datetime.fromisoformat(summary.finished_at)
+        return summary
 
 
 class RawZone:
@@ -137,7 +143,8 @@ class RawZone:
         """Return the ids of the visible runs, oldest first."""
         if not self.directory.is_dir():
             return []
-        return sorted(path.parent.name for path in self.directory.glob(f"[!.]*/{RUN_FILE}"))
+        names = (path.parent.name for path in self.directory.glob(f"*/{RUN_FILE}"))
+        return sorted(name for name in names if _RUN_ID.match(name))
 
     def runs(self) -> list[RunSummary]:
         """Return the summaries of the visible runs, oldest first. Raises ExtractError if one can't be read."""
@@ -146,7 +153,7 @@ class RawZone:
             path = self.directory / run_id / RUN_FILE
             try:
                 summaries.append(RunSummary.from_json(path.read_text(encoding="utf-8")))
-            except (OSError, ValueError, KeyError, TypeError) as error:
+            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                 raise ExtractError(f"{path} can't be read ({error}): restore it, or delete the run's folder") from error
         return summaries
 
@@ -174,9 +181,10 @@ class RawZone:
                 _sync(directory)
                 directory.rename(self.directory / run_id)
                 _sync(self.directory)
-            except OSError as error:
+            except (OSError, sqlite3.Error) as error:
+                reason = error.strerror if isinstance(error, OSError) and error.strerror else error
                 raise ExtractError(
-                    f"can't write to {self.directory}: {error.strerror or error}. Nothing was landed; free some space, "
+                    f"can't write to {self.directory}: {reason}. Nothing was landed; free some space, "
                     "or choose another place with RAW_DIR, and load again"
                 ) from error
             finally:
@@ -242,17 +250,28 @@ class RunWriter:
 
     def reject(self, table: str, line_number: int, part: int, reason: Reason, raw: bytes) -> None:
         """Set a line, or a part of one, aside."""
+        if self._rejected and self._rejected_bytes + len(raw) >= LARGE_BYTES:
+            self._flush_rejected()
         row = {"table": table, "line_number": line_number, "part": part, "reason": reason, "raw": raw}
         self._rejected.append(row | {"_run_id": self.summary.run_id})
         self._rejected_bytes += len(raw)
-        if len(self._rejected) >= ROW_GROUP_ROWS or self._rejected_bytes >= ROW_GROUP_BYTES:
+        if len(self._rejected) >= ROW_GROUP_ROWS or self._rejected_bytes >= LARGE_BYTES:
             self._flush_rejected()
 
     def _flush_rejected(self) -> None:
         if self._rejected_writer is None:
             path = self.directory / REJECTED_FILE
-            self._rejected_writer = pq.ParquetWriter(path, REJECTED_SCHEMA, compression="zstd")
-        self._rejected_writer.write_table(pa.Table.from_pylist(self._rejected, REJECTED_SCHEMA))
+            self._rejected_writer = pq.ParquetWriter(
+                path,
+                REJECTED_SCHEMA,
+                compression="zstd",
+                use_dictionary=["table", "reason", "_run_id"],
+                write_statistics=["table", "line_number", "reason"],
+            )
+        raws = as_binaries([row.pop("raw") for row in self._rejected])
+        others = pa.schema([field for field in REJECTED_SCHEMA if field.name != "raw"])
+        rows = pa.Table.from_pylist(self._rejected, others).append_column(REJECTED_SCHEMA.field("raw"), raws)
+        self._rejected_writer.write_table(rows.select(REJECTED_SCHEMA.names))
         self._rejected, self._rejected_bytes = [], 0
 
     def close(self) -> None:
@@ -266,7 +285,7 @@ class RunWriter:
             self._rejected_writer.close()
         self.summary.finished_at = datetime.now(UTC).isoformat()
         content = json.dumps(asdict(self.summary), ensure_ascii=False, indent=2)
-        (self.directory / RUN_FILE).write_text(content + "\n", encoding="utf-8")
+        (self.directory / RUN_FILE).write_bytes(f"{content}\n".encode(errors="backslashreplace"))
         for path in self.directory.iterdir():
             _sync(path)
 
@@ -311,11 +330,16 @@ class TableWriter:
             pa.repeat(pa.scalar(self._run.summary.run_id, pa.string()), count),
             documents["document"],
         ]
+        size = documents["document"].nbytes
+        if size >= LARGE_BYTES:
+            self._finish_writing()
         self._parts.append(pa.RecordBatch.from_arrays(columns, schema=ROW_SCHEMA))
         self._rows += count
-        self._bytes += documents["document"].nbytes
+        self._bytes += size
         if self._rows >= ROW_GROUP_ROWS or self._bytes >= ROW_GROUP_BYTES:
             self._flush()
+        if size >= LARGE_BYTES:
+            self._finish_writing()
 
     def reject(self, line_number: int, reason: Reason, raw: bytes, part: int = 0) -> None:
         """Set a line aside, and count it once."""
@@ -326,25 +350,35 @@ class TableWriter:
         self._run.reject(self.summary.name, line_number, part, reason, raw)
 
     def _flush(self) -> None:
-        if self._pending is not None:
-            self._pending.result()
-            self._pending = None
+        self._wait()
         if self._parts:
             self._pending = self._run.submit(self._writer, pa.Table.from_batches(self._parts))
         self._parts, self._rows, self._bytes = [], 0, 0
 
+    def _wait(self) -> None:
+        if self._pending is not None:
+            self._pending.result()
+            self._pending = None
+
+    def _finish_writing(self) -> None:
+        self._flush()
+        self._wait()
+
     def close(self) -> None:
         """Write the last row group and the file's footer."""
         try:
-            self._flush()
-            self._flush()
+            self._finish_writing()
         finally:
             self._writer.close()
 
 
 def _stamp(run_id: str) -> datetime | None:
+    """Return the time in a run's id; None where it is none that can be counted on from."""
     match = _RUN_ID.match(run_id)
-    return datetime.strptime(f"{match[1]}{match[2]}+0000", "%Y%m%dT%H%M%S%f%z") if match else None
+    try:
+        return datetime.strptime(f"{match[1]}{match[2]}+0000", "%Y%m%dT%H%M%S%f%z") if match else None
+    except ValueError:
+        return None
 
 
 def _fingerprint(path: Path) -> tuple[int, str]:

@@ -64,5 +64,6 @@ def _current_count(directory: Path, runs: list[RunSummary], table: str) -> int:
     try:
         row = duckdb.connect().execute(query, {"files": files}).fetchone()
     except duckdb.Error as error:
-        raise ExtractError(f"the files of {table} in {directory} can't be read: {error}") from error
+        reason = str(error).partition("\n")[0]  # what follows shows the place in the query
+        raise ExtractError(f"the files of {table} in {directory} can't be read: {reason}") from error
     return row[0] if row else 0

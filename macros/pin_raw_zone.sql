@@ -29,7 +29,7 @@
 
 {# One row per visible run, oldest first. A raw zone without runs gives an empty table. #}
 {% macro build_runs_sql(raw_dir) %}
-    {% set run_files = raw_dir | replace("'", "''") ~ '/*/run.json' %}
+    {% set run_files = raw_dir | replace("'", "''") ~ '/[0-9]*T[0-9]*Z-*/run.json' %}
     {% set any_run = run_query("select count(*) from glob('" ~ run_files ~ "')").columns[0].values()[0] %}
     create or replace table raw.build_runs as
     select
