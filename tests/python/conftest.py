@@ -21,6 +21,8 @@ import pytest
 from benchmarks.convex_zip import ZipStream
 from extract.cli import main
 
+pytest.register_assert_rewrite("comparison", "warehouse")
+
 ROOT = Path(__file__).resolve().parents[2]
 Entries = Mapping[str, bytes | Iterable[bytes]]
 UNIFORM = b'"uniform"\n'

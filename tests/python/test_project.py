@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from comparison import assert_counted_by_the_rules
 from warehouse import PROJECT, Warehouse
 
 from benchmarks.generate import generate
@@ -47,6 +48,12 @@ def test_a_chinese_answer_is_counted_as_what_it_means(sample: Warehouse) -> None
     """)
     assert rows
     assert all(0 < said <= canonical for said, canonical in rows)
+
+
+def test_the_sample_is_counted_by_the_rules(sample: Warehouse) -> None:
+    with zipfile.ZipFile(SAMPLE) as export:
+        lines = export.read("palette_tags/documents.jsonl").decode().split("\n")
+    assert_counted_by_the_rules(sample, [line for line in lines if line])
 
 
 def test_every_table_and_column_is_described_and_every_mart_has_a_contract(sample: Warehouse) -> None:
