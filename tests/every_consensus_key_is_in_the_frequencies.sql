@@ -1,8 +1,5 @@
 -- Takes the nested lists apart again: each key is a counted tag with the same count, and each counted tag is a key.
-{% set attributes = {
-    'categorical': ['temperature', 'contrast', 'brightness', 'saturation'],
-    'tags': ['harmony', 'mood', 'style', 'dominant_colors', 'seasonal', 'associations']
-} %}
+{% set attributes = published_attributes() %}
 
 with
 

@@ -1,7 +1,4 @@
-{% set attributes = {
-    'categorical': ['temperature', 'contrast', 'brightness', 'saturation'],
-    'tags': ['harmony', 'mood', 'style', 'dominant_colors', 'seasonal', 'associations']
-} %}
+{% set attributes = published_attributes() %}
 
 with
 
