@@ -17,11 +17,16 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, settings
 
 from benchmarks.convex_zip import ZipStream
 from extract.cli import main
 
 pytest.register_assert_rewrite("comparison", "warehouse")
+
+# A busy machine makes tests slow, not wrong.
+settings.register_profile("project", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("project")
 
 ROOT = Path(__file__).resolve().parents[2]
 Entries = Mapping[str, bytes | Iterable[bytes]]
