@@ -12,7 +12,6 @@ select
     attribute,
     tag,
     min(canonical_tag) as canonical_tag,
-    min(text_class) as tag_class,
-    bool_and(is_publishable) as is_publishable
+    min(text_class) as tag_class
 from texts
 group by all
