@@ -59,7 +59,7 @@ REJECTED_SCHEMA = pa.schema(
     ]
 )
 
-_RUN_ID = re.compile(r"(\d{8}T\d{6})Z-(\d{6})")
+_RUN_ID = re.compile(r"(\d{8}T\d{6})Z-(\d{6})?")
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _COMPONENT = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_.]{1,64}")
 
@@ -376,7 +376,7 @@ def _stamp(run_id: str) -> datetime | None:
     """Return the time in a run's id; None where it is none that can be counted on from."""
     match = _RUN_ID.match(run_id)
     try:
-        return datetime.strptime(f"{match[1]}{match[2]}+0000", "%Y%m%dT%H%M%S%f%z") if match else None
+        return datetime.strptime(f"{match[1]}{match[2] or 999999}+0000", "%Y%m%dT%H%M%S%f%z") if match else None
     except ValueError:
         return None
 

@@ -24,6 +24,8 @@ from conftest import (
     write_zip,
 )
 
+from extract.rawzone import RawZone
+
 ROW_COLUMNS = [
     ("_id", pa.string(), True),
     ("_creation_time", pa.float64(), True),
@@ -317,3 +319,16 @@ def test_lines_of_30_mb_take_little_memory(process: Process, count: int, end: by
     (table,) = json.loads(result.out)["tables"]
     assert (table["rows"], sum(table["rejected"].values())) == counts
     assert process.peak_mb() < 400
+
+
+def test_a_run_whose_id_ends_in_something_else_is_seen_and_the_next_sorts_after_it(
+    extract: Extract, tmp_path: Path
+) -> None:
+    (tmp_path / "t.jsonl").write_bytes(documents("a"))
+    extract.load(tmp_path / "t.jsonl")
+    (run,) = run_folders(extract.raw)
+    run.rename(extract.raw / "29990101T000000Z-abc")
+    extract.load(tmp_path / "t.jsonl")
+    ids = [one.name for one in run_folders(extract.raw)]
+    assert ids[0] == "29990101T000000Z-abc"
+    assert RawZone(extract.raw).run_ids() == ids
