@@ -1,0 +1,43 @@
+"""What a test can change about a deployment."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass
+class Settings:
+    """Limits, gates and outcomes; the defaults are those of a healthy deployment of today."""
+
+    page_entries: int = 16_384
+    page_bytes: int = 64 * MEBIBYTE
+    log_rows: int = 32_768
+    snapshot_page: int = 1024
+    delta_rows: int = 128
+    freshness_seconds: float = 30.0
+    retention_seconds: float = 14 * 86_400
+    streaming_export: bool = True
+    data_sync: str = "current"
+    """`current`, `alpha` (the form of 2026-07-10) or `missing` (404)."""
+    older_api: bool = True
+    table_name_honoured: bool = True
+    status_type: str | None = None
+    """A type of status that no client knows."""
+    first_page_fails: int = 0
+    invalidate_cursors: bool = False
+    """Set to True, it gives the deployment another secret, once."""
+    export_seconds: float = 0.0
+    export_outcome: str = "completed"
+    """`completed`, `failed`, `canceled` or `stuck`."""
+    export_expired: bool = False
+    export_body: str = "whole"
+    """`whole`, `short` (fewer bytes than announced), `cut` (fewer announced too) or `corrupt`."""
+    export_body_times: int = 1 << 60
+    """How many downloads are like that; the others are whole."""
+    export_by_others: bool = False
+    redirect_to: str | None = None
+    echo_key: bool = False
+    paused: bool = False
+    faults: dict[str, Any] = field(default_factory=dict)
+    """`rate` (0 to 1), `kinds`, and if wanted `seed`, `paths` (prefixes), `times`, `retry_after`, `pause`."""
