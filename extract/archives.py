@@ -105,11 +105,19 @@ def open_archive(path: Path, table: str | None = None) -> Generator[Archive]:
         raise ExtractError(f"{path} is neither a snapshot ZIP, a directory, nor a .jsonl file (or say --table NAME)")
 
 
+def check_zip(path: Path) -> None:
+    """Read a ZIP from end to end. Raises ExtractError if an entry's length or checksum isn't what the ZIP says."""
+    with _open_zip(path) as archive:
+        files = _Zip(path, archive)
+        for name in files.names():
+            for _ in files.blocks(name):
+                pass
+
+
 def _single_file(path: Path, table: str | None) -> Archive:
     named = table or ("" if path.name == DOCUMENTS else path.stem)
-    component, _, name = named.rpartition(".")
     try:
-        table_name = TableName(component.replace(".", "/").replace("%2E", "."), name)
+        table_name = TableName.parse(named)
     except ValueError:
         raise ExtractError(f"{path.name} doesn't say which table it holds: add --table NAME") from None
     source = TableSource(table_name, _Directory(path.parent), path.name, schema=None, is_in_snapshot=False)

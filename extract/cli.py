@@ -3,8 +3,10 @@
 import argparse
 import io
 import json
+import re
 import sys
-from collections.abc import Generator, Sequence
+import time
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
@@ -14,28 +16,39 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
+    MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TaskID,
     TextColumn,
+    TimeElapsedColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 
 from extract import __version__
+from extract.client import Client, NoAnswer
+from extract.compact import compact
+from extract.deployment import deployment_of_settings
 from extract.documents import REASONS
 from extract.errors import ExtractError
 from extract.load import Progress as ReportProgress
-from extract.load import Selection, load
-from extract.rawzone import REJECTED_FILE, RawZone, RunSummary
+from extract.load import load
+from extract.rawzone import LIVE_LOCK, REJECTED_FILE, RawZone, RunSummary
+from extract.selection import Selection, declared_tables
 from extract.settings import raw_dir
+from extract.snapshot import snapshot
 from extract.status import Status, status
+from extract.sync import Sync
+from extract.text import visible
 
 DESCRIPTION = """\
 Land Convex documents in the raw zone, byte for byte, as immutable runs of Parquet files that dbt reads.
 
 exit codes: 0 done; 1 failed, with one line on stderr that says what to do; 2 wrong usage
-settings:   flags first, then the environment, then .env: RAW_DIR (data/raw), EXPORT_ZIP_PASSWORD
+settings:   flags first, then the environment, then .env: RAW_DIR (data/raw), EXPORT_ZIP_PASSWORD,
+            CONVEX_URL and CONVEX_DEPLOY_KEY, or CONVEX_SELF_HOSTED_URL and CONVEX_SELF_HOSTED_ADMIN_KEY
 """
 LOAD = """\
 Land a snapshot of a Convex deployment as one full run. PATH is one of:
@@ -53,6 +66,36 @@ examples:
   python -m extract load export/ --only palettes --only palette_tags
   python -m extract load dump.jsonl --table palette_tags --strict
 """
+SNAPSHOT = """\
+Have a deployment make a whole export, download it, and land it as one full run. Every Convex plan has this.
+
+Everything in it is of one moment. The tables that land are those that the dbt sources declare.
+The key needs the permissions deployment:backups:create, :view and :download.
+
+examples:
+  python -m extract snapshot
+  python -m extract snapshot --reuse 24h        take the last export if it isn't older than that
+  python -m extract snapshot --only palettes --only palette_tags
+"""
+SYNC = """\
+Fetch what has changed since the last sync, and land it as one run; nothing lands where nothing has changed.
+
+The first sync fetches everything. What was fetched is kept as it comes: a sync that was cut goes on where it was.
+A run becomes visible only where its tables make one state that the deployment really had; while an import runs on the
+deployment, the sync waits. The tables are those that the dbt sources declare.
+Needs a Convex plan with streaming export (self-hosted has it), and a key with the permissions deployment:data:view
+and deployment:backups:view. Deployments older than the Data Sync API are read by the older one.
+
+examples:
+  python -m extract sync
+  python -m extract sync --watch 60             keep following, with a minute between two looks
+  python -m extract sync --full                 begin at the beginning
+"""
+COMPACT = """\
+Fold all runs into one full run, so that a build reads each document once. The folded runs are deleted by a later
+compact, when the one that stands for them is a day old (--keep): until then, a build that began earlier can read them.
+"""
+LONGEST_WATCH_PAUSE = 600
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,7 +110,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"extract: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("extract: interrupted; nothing of this run was landed", file=sys.stderr)
+        kept = "what came so far is kept: run the command again to go on" if options.run is _sync else None
+        print(f"extract: interrupted; {kept or 'nothing of this run was landed'}", file=sys.stderr)
         return 1
     return 0
 
@@ -97,11 +141,75 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--strict", action="store_true", help="fail on the first line that would be set aside")
     command.set_defaults(run=_load)
 
+    live = argparse.ArgumentParser(add_help=False)
+    live.add_argument("--url", help="the deployment's address (default: CONVEX_URL or CONVEX_SELF_HOSTED_URL)")
+    live.add_argument("--only", action="append", default=[], metavar="TABLE", help="land this table (repeatable)")
+    live.add_argument("--skip", action="append", default=[], metavar="TABLE", help="leave it out (repeatable)")
+    live.add_argument("-v", "--verbose", action="store_true", help="tell of each request that is tried again")
+    live.add_argument(
+        "--retry-for", type=_duration, default=timedelta(minutes=10), metavar="TIME", help="give up after (10m)"
+    )
+
+    command = commands.add_parser(
+        "snapshot",
+        parents=[shared, live],
+        help="land a deployment as it is now, as a whole export",
+        description=SNAPSHOT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("--reuse", type=_duration, metavar="TIME", help="take an export that is no older, as in 24h")
+    command.add_argument(
+        "--wait", type=_duration, default=timedelta(hours=1), metavar="TIME", help="wait so long for the export (1h)"
+    )
+    command.set_defaults(run=_snapshot)
+
+    command = commands.add_parser(
+        "sync",
+        parents=[shared, live],
+        help="land what has changed on a deployment since the last time",
+        description=SYNC,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("--watch", type=_seconds, metavar="SECONDS", help="keep following, with such pauses")
+    command.add_argument("--full", action="store_true", help="forget the cursor, and fetch every table anew")
+    command.set_defaults(run=_sync)
+
+    command = commands.add_parser(
+        "compact",
+        parents=[shared],
+        help="fold all runs into one",
+        description=COMPACT,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument(
+        "--keep", type=_duration, default=timedelta(days=1), metavar="TIME", help="how long folded runs stay (1d)"
+    )
+    command.add_argument("--forget-deleted", action="store_true", help="drop the last text of deleted documents too")
+    command.set_defaults(run=_compact)
+
     command = commands.add_parser(
         "status", parents=[shared], help="what the raw zone holds", description=status.__doc__
     )
     command.set_defaults(run=_status)
     return parser
+
+
+def _duration(text: str) -> timedelta:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h|d)", text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text} is no time: write 90s, 30m, 24h or 7d")
+    names = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+    return timedelta(**{names[match[2]]: float(match[1])})
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 < seconds <= 12 * 3600:
+        raise argparse.ArgumentTypeError(f"{text} is no pause: give seconds, up to 43200 (12 hours)")
+    return seconds
 
 
 def _load(options: argparse.Namespace) -> None:
@@ -112,28 +220,133 @@ def _load(options: argparse.Namespace) -> None:
             print(json.dumps({"run_id": None}))
         return
     selection = Selection(options.only, options.skip)
-    with _progress_bar() as progress:
-        run = load(options.path, zone, selection, options.table, options.strict, progress)
-    if options.json:
-        print(json.dumps(asdict(run) | {"rejected": run.rejected}, ensure_ascii=False, indent=2))
-    else:
-        _print_run(run, zone)
+    with _byte_bars() as bars:
+        run = load(options.path, zone, selection, options.table, options.strict, _by_name(bars))
+    _print_landed(run, zone, options.json)
 
 
 @contextmanager
-def _progress_bar() -> Generator[ReportProgress]:
-    """Show a bar for each table on stderr, where that is a terminal."""
-    console = Console(stderr=True)
+def _bars(*columns: ProgressColumn) -> Generator[Progress]:
+    """Show bars on stderr, where that is a terminal."""
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bars:
+        yield bars
+
+
+@contextmanager
+def _byte_bars() -> Generator[Progress]:
+    """Show a bar of bytes for each task."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console, disable=not sys.stderr.isatty()) as bars:
-        tasks: dict[str, TaskID] = {}
+    with _bars(*columns, TimeRemainingColumn()) as bars:
+        yield bars
 
-        def report(table: str, done: int, total: int) -> None:
-            if table not in tasks:
-                tasks[table] = bars.add_task(table, total=total)
-            bars.update(tasks[table], completed=done)
 
-        yield report
+@contextmanager
+def _document_bars() -> Generator[Progress]:
+    """Show a bar of documents for each task."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with _bars(*columns) as bars:
+        yield bars
+
+
+def _by_name(bars: Progress) -> ReportProgress:
+    tasks: dict[str, TaskID] = {}
+
+    def report(name: str, done: int, total: int) -> None:
+        if name not in tasks:
+            tasks[name] = bars.add_task(name, total=total)
+        bars.update(tasks[name], completed=done, total=total)
+
+    return report
+
+
+def _teller(bars: Progress) -> Callable[[str], None]:
+    """Return what prints a line on stderr, above the bars where there are any."""
+
+    def tell(text: str) -> None:
+        if bars.disable:
+            print(f"extract: {visible(text)}", file=sys.stderr, flush=True)
+        else:
+            bars.console.print(visible(text), markup=False, highlight=False)
+
+    return tell
+
+
+def _client(options: argparse.Namespace, tell: Callable[[str], None]) -> Client:
+    deployment = deployment_of_settings(options.url)
+    return Client(deployment, options.retry_for.total_seconds(), tell if options.verbose else lambda _text: None)
+
+
+def _live_selection(options: argparse.Namespace) -> Selection:
+    return Selection(options.only, options.skip, () if options.only else declared_tables())
+
+
+def _snapshot(options: argparse.Namespace) -> None:
+    zone, selection = RawZone(raw_dir(options.raw_dir)), _live_selection(options)
+    with _byte_bars() as bars:
+        tell = _teller(bars)
+        with _client(options, tell) as client:
+            wait = options.wait.total_seconds()
+            run = snapshot(zone, client, selection, options.reuse, wait, tell, _by_name(bars))
+    _print_landed(run, zone, options.json)
+
+
+def _sync(options: argparse.Namespace) -> None:
+    zone, selection = RawZone(raw_dir(options.raw_dir)), _live_selection(options)
+    with _document_bars() as bars:
+        tell = _teller(bars)
+        with _client(options, tell) as client, zone.lock(LIVE_LOCK):
+            sync = Sync(zone, client, selection, options.full, tell, _by_name(bars))
+            if options.watch:
+                _watch(sync, options.watch, tell, lambda run: _print_landed(run, zone, options.json))
+                return
+            run = sync.once()
+    if run:
+        _print_landed(run, zone, options.json)
+    elif options.json:
+        print(json.dumps({"run_id": None}))
+    else:
+        print(f"nothing has changed on {client.deployment.url}")
+
+
+def _watch(sync: Sync, seconds: float, tell: Callable[[str], None], landed: Callable[[RunSummary], None]) -> None:
+    """Sync again and again, until somebody ends it. What passes is waited for, ever longer."""
+    pause = seconds
+    while True:
+        try:
+            if run := sync.once():
+                landed(run)
+            pause = seconds
+        except NoAnswer as error:
+            pause = min(pause * 2, max(seconds, LONGEST_WATCH_PAUSE))
+            tell(f"{error}. Trying again in {pause:g} s")
+        try:
+            time.sleep(pause)
+        except KeyboardInterrupt:
+            tell("stopped; the next sync goes on from here")
+            return
+
+
+def _compact(options: argparse.Namespace) -> None:
+    zone = RawZone(raw_dir(options.raw_dir))
+    before = len(zone.run_ids())
+    with _document_bars() as bars:
+        run = compact(zone, options.keep, options.forget_deleted, _by_name(bars))
+    if run:
+        _print_landed(run, zone, options.json)
+    elif options.json:
+        print(json.dumps({"run_id": None}))
+    else:
+        print(f"{zone.directory} holds {_plural(before, 'run')}: nothing to fold")
+    gone = before + bool(run) - len(zone.run_ids())
+    if gone and not options.json:
+        print(f"  deleted {_plural(gone, 'run')} that an earlier one stands for")
+
+
+def _print_landed(run: RunSummary, zone: RawZone, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(asdict(run) | {"rejected": run.rejected}, ensure_ascii=False, indent=2), flush=True)
+    else:
+        _print_run(run, zone)
 
 
 def _print_run(run: RunSummary, zone: RawZone) -> None:
@@ -143,9 +356,10 @@ def _print_run(run: RunSummary, zone: RawZone) -> None:
     )
     for table in run.tables:
         line = f"  {table.name:<24} {table.rows:>12,} {_size(table.document_bytes):>10} -> {_size(table.bytes):>10}"
+        line += f"  {_plural(table.deletes, 'deletion')}" if table.deletes else ""
         print(line + (f"  {_plural(table.blank_lines, 'blank line')}" if table.blank_lines else ""))
         for note in table.notes:
-            print(f"    {_shown(note)}")
+            print(f"    {visible(note)}")
         for reason, count in sorted(table.rejected.items()):
             print(f"    set aside: {_plural(count, 'line')}: {REASONS[reason]}")
     if run.rejected:
@@ -153,7 +367,7 @@ def _print_run(run: RunSummary, zone: RawZone) -> None:
     if run.skipped:
         print(f"  left out: {', '.join(run.skipped)} (--only lands one of them)")
     for note in run.notes:
-        print(f"  note: {_shown(note)}")
+        print(f"  note: {visible(note)}")
 
 
 def _status(options: argparse.Namespace) -> None:
@@ -169,7 +383,8 @@ def _print_status(found: Status) -> None:
     if not found.runs:
         console.print(f"{found.raw_dir} holds no run yet: land one with python -m extract load PATH", highlight=False)
         return
-    runs = Table("run", "kind", "source", "tables", "documents", "bytes", "set aside")
+    run_id = Column("run", min_width=len(found.runs[0].run_id), no_wrap=True)
+    runs = Table(run_id, "kind", "source", "tables", "documents", "bytes", "set aside")
     for run in found.runs:
         rows, size = sum(t.rows for t in run.tables), sum(t.bytes for t in run.tables)
         source = f"{run.source['type']} {run.source['name']}"
@@ -180,11 +395,9 @@ def _print_status(found: Status) -> None:
         tables.add_row(name, f"{count:,}")
     console.print(tables)
     console.print(f"newest run: {timedelta(seconds=round(found.age_seconds or 0))} ago", highlight=False)
-
-
-def _shown(text: str) -> str:
-    """Return the text with what could steer a terminal made visible: notes name files as archives have them."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    if found.unfinished_sync:
+        pages = _plural(found.unfinished_sync["pages"], "page")
+        console.print(f"unfinished sync: {pages} received and not landed yet; python -m extract sync goes on")
 
 
 def _plural(count: int, noun: str) -> str:

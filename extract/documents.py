@@ -1,5 +1,6 @@
 """What makes a line a Convex document, and why a line is set aside."""
 
+import itertools
 import math
 import re
 import sys
@@ -74,9 +75,23 @@ def read_all(chunk: bytes) -> pa.RecordBatch | None:
         return None  # the last is for bytes that aren't UTF-8, which the decoder doesn't look for in what it skips
     if len(fields) != len(lines) or not _every(lines, "starts_with", "{") or not _every(lines, "ends_with", "}"):
         return None
+    return _batch(fields, lines)
+
+
+def read_values(texts: list[bytes]) -> pa.RecordBatch | None:
+    """Return what `read_all` does, for texts that are one JSON value each, or None if any needs `read_one`."""
+    try:
+        fields = _decode_fields(b"\n".join(texts))
+        documents = as_binaries(texts).cast(pa.string())
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, pa.ArrowInvalid):
+        return None
+    return _batch(fields, documents)
+
+
+def _batch(fields: list[_Fields], documents: pa.StringArray) -> pa.RecordBatch:
     ids = pa.array([f.id for f in fields], pa.string())
     creation_times = pa.array([f.creation_time for f in fields], pa.float64())
-    return pa.RecordBatch.from_arrays([ids, creation_times, lines], schema=DOCUMENT_SCHEMA)
+    return pa.RecordBatch.from_arrays([ids, creation_times, documents], schema=DOCUMENT_SCHEMA)
 
 
 def _split_lines(chunk: bytes) -> pa.StringArray:
@@ -87,11 +102,10 @@ def _split_lines(chunk: bytes) -> pa.StringArray:
 
 
 def as_binaries(values: list[bytes]) -> pa.BinaryArray:
-    """Return an Arrow array of the values. A single one, which may be long, isn't copied."""
-    if len(values) != 1:
-        return pa.array(values, pa.binary())
-    offsets = pa.array([0, len(values[0])], pa.int32()).buffers()[1]
-    return pa.Array.from_buffers(pa.binary(), 1, [None, offsets, pa.py_buffer(values[0])])
+    """Return an Arrow array of the values, of 2 GiB at most. A single one, which may be long, isn't copied."""
+    offsets = pa.array([0, *itertools.accumulate(map(len, values))], pa.int32()).buffers()[1]
+    content = values[0] if len(values) == 1 else b"".join(values)
+    return pa.Array.from_buffers(pa.binary(), len(values), [None, offsets, pa.py_buffer(content)])
 
 
 def _every(lines: pa.StringArray, test: Literal["starts_with", "ends_with"], text: str) -> bool:

@@ -112,4 +112,4 @@ def prefetched(items: Iterable[T], depth: int = 4) -> Iterator[T]:
             raise entry.error
     finally:
         stopped.set()
-        thread.join()
+        thread.join(1)  # a thread that waits for the network ends with the process

@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -13,29 +13,14 @@ from extract.errors import ExtractError
 from extract.legacy import Decoder, TableFormat, read_schema
 from extract.lines import BYTE_ORDER_MARK, LinePiece, prefetched, split, whole_lines
 from extract.rawzone import RawZone, RunSummary, RunWriter, TableName, TableWriter
-
-SKIPPED_BY_DEFAULT = {"palette_tag_consensus": "written by this project", "_storage": "files, not documents"}
-"""Tables that land only when `--only` names them."""
+from extract.selection import Selection
 
 Progress = Callable[[str, int, int], None]
 """Called with the table's name, the bytes of it read so far, and the bytes that it has."""
 
 
-def _no_progress(_table: str, _done: int, _total: int) -> None: ...
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which tables land: those of `only` where it isn't empty, never those of `skip`. Names as files have them."""
-
-    only: Collection[str] = ()
-    skip: Collection[str] = ()
-
-    def takes(self, name: TableName) -> bool:
-        """Tell whether the table lands."""
-        if self.only:
-            return str(name) in self.only and str(name) not in self.skip
-        return str(name) not in self.skip and name.table not in SKIPPED_BY_DEFAULT
+def no_progress(_table: str, _done: int, _total: int) -> None:
+    """Show nothing."""
 
 
 def load(
@@ -44,32 +29,43 @@ def load(
     selection: Selection | None = None,
     table: str | None = None,
     strict: bool = False,
-    progress: Progress = _no_progress,
+    progress: Progress = no_progress,
+    source: dict[str, Any] | None = None,
+    absent: Collection[TableName] = (),
+    describe: Callable[[RunSummary], None] = lambda _run: None,
 ) -> RunSummary:
     """Land the archive at `path` as one full run, and return what landed.
 
-    With `strict`, a line that would be set aside is an error. Raises ExtractError; then no run is visible.
+    With `strict`, a line that would be set aside is an error. `source` says where the archive came from, if not from a
+    file. Tables of `absent` that the archive doesn't hold land as empty. `describe` may add to the run's summary.
+    Raises ExtractError; then no run is visible.
     """
     selection = selection or Selection()
     with open_archive(path, table) as archive:
         listed = _listed_tables(archive)
-        _check_names(archive, selection)
+        _check_names(archive, selection, absent)
         _check_listing(archive, listed, selection)
         taken = [source for source in archive.tables if selection.takes(source.name)]
-        if not taken:
+        if not taken and not absent:
             raise ExtractError(f"no table of {path} is selected: see --only and --skip")
-        source = {"type": archive.kind, "name": path.name, "bytes": path.stat().st_size if path.is_file() else None}
+        size = path.stat().st_size if path.is_file() else None
+        source = source or {"type": archive.kind, "name": path.name, "bytes": size}
         with zone.new_run(source, archive.snapshot_ts) as run:
             run.summary.skipped = sorted(str(s.name) for s in archive.tables if s not in taken)
             run.summary.notes = _notes(archive, listed, selection)
             for table_source in taken:
                 _land_table(run, table_source, strict, progress)
+            for name in sorted({*absent} - {table_source.name for table_source in taken}):
+                with run.table(name, "absent"):
+                    pass
+            run.finish_tables()
+            describe(run.summary)
         return run.summary
 
 
-def _check_names(archive: Archive, selection: Selection) -> None:
+def _check_names(archive: Archive, selection: Selection, absent: Collection[TableName]) -> None:
     held = {str(source.name) for source in archive.tables}
-    unknown = sorted({*selection.only} - held)
+    unknown = sorted({*selection.only} - held - {*map(str, absent)})
     if unknown:
         raise ExtractError(f"{archive.path} has no table {', '.join(unknown)}; it has {', '.join(sorted(held))}")
 

@@ -5,7 +5,10 @@
 <raw_dir>/<run_id>/_rejected.parquet                lines that were set aside, with their bytes
 <raw_dir>/<run_id>/run.json                         what the run holds; the newest one is the zone's state
 <raw_dir>/.incoming/<run_id>/                       a run being written; nobody reads it
-<raw_dir>/.lock                                     held by the one process that writes
+<raw_dir>/.lock                                     held by the one process that writes a run
+<raw_dir>/.live.lock                                held by the one process that reads a deployment
+<raw_dir>/.syncing/                                 what a sync has received and not landed yet, see `extract.journal`
+<raw_dir>/.downloads/                               a snapshot on its way
 """
 
 import fcntl
@@ -15,6 +18,7 @@ import os
 import re
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -31,6 +35,7 @@ from extract.documents import DOCUMENT_SCHEMA, Reason, as_binaries
 from extract.errors import ExtractError
 
 RUN_FILE = "run.json"
+LIVE_LOCK = ".live.lock"
 REJECTED_FILE = "_rejected.parquet"
 ROW_GROUP_ROWS = 100_000
 ROW_GROUP_BYTES = 64 * 1024 * 1024
@@ -77,6 +82,12 @@ class TableName:
         if not is_valid or not all(_COMPONENT.fullmatch(part) for part in parts):
             raise ValueError(f"{self.component}/{self.table} can't be the name of a Convex table")
 
+    @classmethod
+    def parse(cls, text: str) -> "TableName":
+        """Read what `str` writes. Raises ValueError if it is no name of a table."""
+        component, _, table = text.rpartition(".")
+        return cls(component.replace(".", "/").replace("%2E", "."), table)
+
     def __str__(self) -> str:
         """Return `table`, or `component.table`; a dot inside a component's own name is written `%2E`."""
         parts = self.component.split("/") if self.component else []
@@ -92,6 +103,7 @@ class TableSummary:
     table: str
     format: str
     rows: int = 0
+    deletes: int = 0
     document_bytes: int = 0
     blank_lines: int = 0
     rejected: dict[Reason, int] = field(default_factory=dict)
@@ -106,7 +118,7 @@ class RunSummary:
     """The content of `run.json`."""
 
     run_id: str
-    kind: Literal["full"]
+    kind: Literal["full", "incremental"]
     started_at: str
     source: dict[str, Any]
     snapshot_ts: int | None
@@ -114,6 +126,9 @@ class RunSummary:
     finished_at: str = ""
     tool: str = f"palette-analytics-extract/{__version__}"
     cursor: str | None = None
+    """Where the next sync goes on; None where it can't."""
+    sync: dict[str, Any] | None = None
+    """What else the next sync has to know, see `extract.sync`."""
     tables: list[TableSummary] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -148,27 +163,56 @@ class RawZone:
 
     def runs(self) -> list[RunSummary]:
         """Return the summaries of the visible runs, oldest first. Raises ExtractError if one can't be read."""
-        summaries = []
-        for run_id in self.run_ids():
-            path = self.directory / run_id / RUN_FILE
-            try:
-                summaries.append(RunSummary.from_json(path.read_text(encoding="utf-8")))
-            except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-                raise ExtractError(f"{path} can't be read ({error}): restore it, or delete the run's folder") from error
-        return summaries
+        ids = self.run_ids()
+        return [self._summary(run_id) for run_id in ids if (self.directory / run_id).exists()]
+
+    def files(self, table: TableName) -> list[Path]:
+        """Return the files of a table in all visible runs, oldest first. Raises ExtractError."""
+        return [
+            self.directory / run.run_id / found.file
+            for run in self.runs()
+            for found in run.tables
+            if (found.component, found.table) == (table.component, table.table)
+        ]
+
+    def _summary(self, run_id: str) -> RunSummary:
+        path = self.directory / run_id / RUN_FILE
+        try:
+            return RunSummary.from_json(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ExtractError(f"{path} can't be read ({error}): restore it, or delete the run's folder") from error
+
+    def newest(self) -> RunSummary | None:
+        """Return the newest visible run's summary. Raises ExtractError if it can't be read."""
+        run_ids = self.run_ids()
+        return self._summary(run_ids[-1]) if run_ids else None
+
+    def delete(self, run_id: str) -> None:
+        """Delete a run, which is invisible from the first moment. The zone's lock has to be held."""
+        incoming = self.directory / ".incoming"
+        incoming.mkdir(exist_ok=True)
+        (self.directory / run_id).rename(incoming / run_id)
+        shutil.rmtree(incoming, ignore_errors=True)
 
     @contextmanager
-    def new_run(self, source: dict[str, Any], snapshot_ts: int | None) -> Generator["RunWriter"]:
-        """Write a full run: visible when the block ends, gone without a trace when it raises.
+    def new_run(
+        self,
+        source: dict[str, Any],
+        snapshot_ts: int | None,
+        kind: Literal["full", "incremental"] = "full",
+        waits: bool = False,
+    ) -> Generator["RunWriter"]:
+        """Write a run: visible when the block ends, gone without a trace when it raises.
 
-        Raises ExtractError if another process is writing to the zone, or if the disk refuses.
+        Raises ExtractError if the disk refuses, or if another process is writing to the zone; with `waits`, waits
+        until that one is done.
         """
-        with self._lock():
+        with self.lock(waits=waits):
             incoming = self.directory / ".incoming"
             shutil.rmtree(incoming, ignore_errors=True)  # nobody else writes, so it is what a crash left
             started_at = datetime.now(UTC)
             run_id = self._next_run_id(started_at)
-            summary = RunSummary(run_id, "full", started_at.isoformat(), source, snapshot_ts)
+            summary = RunSummary(run_id, kind, started_at.isoformat(), source, snapshot_ts)
             directory = incoming / run_id
             try:
                 directory.mkdir(parents=True)
@@ -178,9 +222,9 @@ class RawZone:
                 finally:
                     writer.close()
                 writer.finish()
-                _sync(directory)
+                sync_to_disk(directory)
                 directory.rename(self.directory / run_id)
-                _sync(self.directory)
+                sync_to_disk(self.directory)
             except (OSError, sqlite3.Error) as error:
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else error
                 raise ExtractError(
@@ -191,15 +235,19 @@ class RawZone:
                 shutil.rmtree(incoming, ignore_errors=True)
 
     @contextmanager
-    def _lock(self) -> Generator[None]:
+    def lock(self, name: str = ".lock", waits: bool = False) -> Generator[None]:
+        """Hold one of the zone's locks. The system lets go of it when the process ends, however that happens.
+
+        Raises ExtractError if another process holds it, unless `waits`.
+        """
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
-            file = (self.directory / ".lock").open("a+")
+            file = (self.directory / name).open("a+")
         except OSError as error:
             raise ExtractError(f"can't write to {self.directory}: {error.strerror}; set RAW_DIR") from error
         with file:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
             except OSError as error:
                 raise ExtractError(
                     f"another process is writing to {self.directory}: wait until it is done, then try again"
@@ -214,12 +262,13 @@ class RawZone:
 
 
 class RunWriter:
-    """Writes the tables of one run, one after the other. `_seq` counts the run's rows across tables, from 0."""
+    """Writes the tables of one run. `_seq` counts the run's rows across tables, from 0."""
 
     def __init__(self, directory: Path, summary: RunSummary):
         self.directory = directory
         self.summary = summary
         self._sequence = 0
+        self._open: dict[TableName, TableWriter] = {}
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="parquet")
         self._rejected: list[dict[str, Any]] = []
         self._rejected_bytes = 0
@@ -228,15 +277,28 @@ class RunWriter:
     @contextmanager
     def table(self, name: TableName, table_format: str) -> Generator["TableWriter"]:
         """Write one table. It begins with a `truncate` row, since a full run carries the whole table."""
-        summary = TableSummary(str(name), name.component, name.table, table_format, file=f"{name}.parquet")
-        writer = TableWriter(self, summary)
+        writer = self.open_table(name, table_format)
         try:
             writer.add_truncate()
             yield writer
         finally:
             writer.close()
-        summary.bytes, summary.sha256 = _fingerprint(self.directory / summary.file)
-        self.summary.tables.append(summary)
+
+    def open_table(self, name: TableName, table_format: str) -> "TableWriter":
+        """Return the writer of a table, the same one each time. `finish_tables` closes it."""
+        if name not in self._open:
+            summary = TableSummary(str(name), name.component, name.table, table_format, file=f"{name}.parquet")
+            self._open[name] = TableWriter(self, summary)
+        return self._open[name]
+
+    def finish_tables(self) -> None:
+        """Close the files of the tables, so that they can be read, and enter them in the summary."""
+        for writer in self._open.values():
+            writer.close()
+            summary = writer.summary
+            summary.bytes, summary.sha256 = _fingerprint(self.directory / summary.file)
+            self.summary.tables.append(summary)
+        self._open = {}
 
     def next_sequence(self, count: int) -> int:
         """Reserve `count` numbers and return the first."""
@@ -258,7 +320,20 @@ class RunWriter:
         if len(self._rejected) >= ROW_GROUP_ROWS or self._rejected_bytes >= LARGE_BYTES:
             self._flush_rejected()
 
+    def carry_rejected(self, path: Path) -> None:
+        """Take over what another run has set aside."""
+        with pq.ParquetFile(path) as file:
+            for group in range(file.num_row_groups):
+                self._write_rejected(file.read_row_group(group))
+
     def _flush_rejected(self) -> None:
+        raws = as_binaries([row.pop("raw") for row in self._rejected])
+        others = pa.schema([field for field in REJECTED_SCHEMA if field.name != "raw"])
+        rows = pa.Table.from_pylist(self._rejected, others).append_column(REJECTED_SCHEMA.field("raw"), raws)
+        self._write_rejected(rows)
+        self._rejected, self._rejected_bytes = [], 0
+
+    def _write_rejected(self, rows: pa.Table) -> None:
         if self._rejected_writer is None:
             path = self.directory / REJECTED_FILE
             self._rejected_writer = pq.ParquetWriter(
@@ -268,26 +343,27 @@ class RunWriter:
                 use_dictionary=["table", "reason", "_run_id"],
                 write_statistics=["table", "line_number", "reason"],
             )
-        raws = as_binaries([row.pop("raw") for row in self._rejected])
-        others = pa.schema([field for field in REJECTED_SCHEMA if field.name != "raw"])
-        rows = pa.Table.from_pylist(self._rejected, others).append_column(REJECTED_SCHEMA.field("raw"), raws)
         self._rejected_writer.write_table(rows.select(REJECTED_SCHEMA.names))
-        self._rejected, self._rejected_bytes = [], 0
 
     def close(self) -> None:
-        """Stop the background thread."""
-        self._pool.shutdown(cancel_futures=True)
+        """Stop the background thread, and let go of the files."""
+        try:
+            for writer in self._open.values():
+                writer.close()
+        finally:
+            self._pool.shutdown(cancel_futures=True)
 
     def finish(self) -> None:
         """Write what is still to write, last of all `run.json`."""
         self._flush_rejected()
         if self._rejected_writer is not None:
             self._rejected_writer.close()
+        self.finish_tables()
         self.summary.finished_at = datetime.now(UTC).isoformat()
         content = json.dumps(asdict(self.summary), ensure_ascii=False, indent=2)
         (self.directory / RUN_FILE).write_bytes(f"{content}\n".encode(errors="backslashreplace"))
         for path in self.directory.iterdir():
-            _sync(path)
+            sync_to_disk(path)
 
 
 class TableWriter:
@@ -311,22 +387,36 @@ class TableWriter:
 
     def add_truncate(self) -> None:
         """Say that what earlier runs hold of the table no longer counts."""
-        self._add(pa.RecordBatch.from_pylist([{}], DOCUMENT_SCHEMA), "truncate")
+        self._add_all(pa.RecordBatch.from_pylist([{}], DOCUMENT_SCHEMA), "truncate")
 
     def add_documents(self, documents: pa.RecordBatch) -> None:
         """Add documents (columns of `DOCUMENT_SCHEMA`) in their order of arrival."""
         self.summary.rows += len(documents)
-        self._add(documents, "upsert")
+        self._add_all(documents, "upsert")
 
-    def _add(self, documents: pa.RecordBatch, operation: Literal["upsert", "truncate"]) -> None:
+    def add_changes(
+        self, documents: pa.RecordBatch, operations: pa.StringArray, times: pa.Int64Array, sequences: pa.Int64Array
+    ) -> None:
+        """Add changes of any kind with their `_ts`, and numbers that `next_sequence` gave."""
+        counts = Counter(operations.to_pylist())
+        self.summary.rows += counts["upsert"]
+        self.summary.deletes += counts["delete"]
+        self._add(documents, operations, times, sequences)
+
+    def _add_all(self, documents: pa.RecordBatch, operation: Literal["upsert", "truncate"]) -> None:
         count = len(documents)
         first = self._run.next_sequence(count)
+        operations = pa.repeat(pa.scalar(operation, pa.string()), count)
+        self._add(documents, operations, pa.nulls(count, pa.int64()), pa.array(range(first, first + count), pa.int64()))
+
+    def _add(self, documents: pa.RecordBatch, operations: pa.Array, times: pa.Array, sequences: pa.Array) -> None:
+        count = len(documents)
         columns = [
             documents["_id"],
             documents["_creation_time"],
-            pa.nulls(count, pa.int64()),
-            pa.repeat(pa.scalar(operation, pa.string()), count),
-            pa.array(range(first, first + count), pa.int64()),
+            times,
+            operations,
+            sequences,
             pa.repeat(pa.scalar(self._run.summary.run_id, pa.string()), count),
             documents["document"],
         ]
@@ -386,7 +476,8 @@ def _fingerprint(path: Path) -> tuple[int, str]:
         return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sync(path: Path) -> None:
+def sync_to_disk(path: Path) -> None:
+    """Have the system write what it holds of a file or a directory."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

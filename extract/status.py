@@ -2,13 +2,11 @@
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from extract.errors import ExtractError
-from extract.rawzone import RawZone, RunSummary
+from extract.current import count
+from extract.journal import Journal
+from extract.rawzone import RawZone, RunSummary, TableName
 
 
 @dataclass(frozen=True)
@@ -20,6 +18,10 @@ class Status:
     current: dict[str, int]
     age_seconds: float | None
     """Seconds since the newest run was finished; None where there is none."""
+    sync: dict[str, Any] | None
+    """Where the next sync goes on; None where it has to begin at the beginning."""
+    unfinished_sync: dict[str, Any] | None
+    """What a sync has received and not landed yet."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `--json` prints."""
@@ -28,6 +30,8 @@ class Status:
             "run_count": len(self.runs),
             "age_seconds": self.age_seconds,
             "current": self.current,
+            "sync": self.sync,
+            "unfinished_sync": self.unfinished_sync,
             "runs": [asdict(run) | {"rejected": run.rejected, "bytes": _bytes(run)} for run in self.runs],
         }
 
@@ -35,35 +39,20 @@ class Status:
 def status(zone: RawZone) -> Status:
     """Read the zone. Raises ExtractError if a run can't be read."""
     runs = zone.runs()
-    tables = sorted({table.name for run in runs for table in run.tables})
-    current = {name: _current_count(zone.directory, runs, name) for name in tables}
+    tables = sorted({TableName(table.component, table.table) for run in runs for table in run.tables})
+    current = {str(name): count(zone.files(name))[0] for name in tables}
+    journal = Journal(zone)
+    waiting = sum(bool(note.changed) for note in journal.notes.values())
     age = datetime.now(UTC) - datetime.fromisoformat(runs[-1].finished_at) if runs else None
-    return Status(str(zone.directory), runs, current, age.total_seconds() if age else None)
+    return Status(
+        str(zone.directory),
+        runs,
+        current,
+        age.total_seconds() if age else None,
+        runs[-1].sync if runs else None,
+        {"pages": waiting, "started_at": journal.header.started_at} if journal.header and waiting else None,
+    )
 
 
 def _bytes(run: RunSummary) -> int:
     return sum(table.bytes for table in run.tables)
-
-
-def _current_count(directory: Path, runs: list[RunSummary], table: str) -> int:
-    """Count the documents that are live: after the last truncate, the last row of each `_id`, unless a delete."""
-    files = [str(directory / run.run_id / t.file) for run in runs for t in run.tables if t.name == table]
-    query = """
-        with changes as (select _id, _op, _run_id, _seq from read_parquet($files)),
-        last_truncate as (
-            select _run_id, _seq from changes where _op = 'truncate' order by _run_id desc, _seq desc limit 1
-        ),
-        latest as (
-            select arg_max(_op, (_run_id, _seq)) as _op from changes
-            where _op <> 'truncate'
-              and (_run_id, _seq) > coalesce((select (_run_id, _seq) from last_truncate), ('', -1))
-            group by _id
-        )
-        select count(*) from latest where _op = 'upsert'
-    """
-    try:
-        row = duckdb.connect().execute(query, {"files": files}).fetchone()
-    except duckdb.Error as error:
-        reason = str(error).partition("\n")[0]  # what follows shows the place in the query
-        raise ExtractError(f"the files of {table} in {directory} can't be read: {reason}") from error
-    return row[0] if row else 0

@@ -13,16 +13,21 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
+from convex_deployment.control import Deployment
 from hypothesis import HealthCheck, settings
 
 from benchmarks.convex_zip import ZipStream
 from extract.cli import main
+from extract.deployment import KEYS, URLS
 
-pytest.register_assert_rewrite("comparison", "warehouse")
+if TYPE_CHECKING:
+    from live import Live
+
+pytest.register_assert_rewrite("comparison", "live", "warehouse")
 
 # A busy machine makes tests slow, not wrong.
 settings.register_profile("project", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -36,9 +41,10 @@ UNIFORM = b'"uniform"\n'
 @pytest.fixture
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what whoever runs the tests has set for `extract` out of them."""
-    for name in ("RAW_DIR", "EXPORT_ZIP_PASSWORD", "FORCE_COLOR", "NO_COLOR"):
+    for name in ("RAW_DIR", "EXPORT_ZIP_PASSWORD", "FORCE_COLOR", "NO_COLOR", *URLS, *KEYS):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("DBT_PROJECT_DIR", str(ROOT))
 
 
 # Making exports
@@ -202,6 +208,7 @@ def extract(
 _IN_A_PROCESS = """\
 import json, resource, signal, sys
 from extract.cli import main
+from extract.deployment import KEYS, URLS
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a background job may have been started without
 limit, no_limit = int(sys.argv.pop(1)), resource.RLIM_INFINITY
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit or no_limit, no_limit))
@@ -300,3 +307,20 @@ def landed(raw: Path, table: str) -> list[bytes]:
 def rejected(raw: Path) -> list[dict[str, Any]]:
     """What the newest run has set aside."""
     return rows(raw, "_rejected")
+
+
+# A deployment
+
+
+@pytest.fixture
+def live(extract: Extract, monkeypatch: pytest.MonkeyPatch) -> Generator["Live"]:
+    """A deployment, and a command line that is set to follow it."""
+    from live import Live  # which imports this module
+
+    def use(url: str, key: str) -> None:
+        monkeypatch.setenv("CONVEX_URL", url)
+        monkeypatch.setenv("CONVEX_DEPLOY_KEY", key)
+
+    with Deployment.start() as deployment:
+        use(deployment.url, deployment.key)
+        yield Live(deployment, extract, use)

@@ -178,7 +178,15 @@ def test_if_empty_lands_once(extract: Extract, snapshot: Path) -> None:
 
 def test_an_empty_zone_has_a_status(extract: Extract) -> None:
     state = json.loads(extract("status", "--json").out)
-    assert state == {"raw_dir": str(extract.raw), "run_count": 0, "age_seconds": None, "current": {}, "runs": []}
+    assert state == {
+        "raw_dir": str(extract.raw),
+        "run_count": 0,
+        "age_seconds": None,
+        "current": {},
+        "sync": None,
+        "unfinished_sync": None,
+        "runs": [],
+    }
     assert extract("status").code == 0
     assert not extract.raw.exists()
 

@@ -1,0 +1,196 @@
+"""`extract snapshot`: ask a deployment for a whole export, wait for it, download it and land it.
+
+The steps are those of `npx convex export` (convex-backend, `npm-packages/convex/src/cli/lib/convexExport.ts`), over
+plain HTTP: request, poll `_system/cli/exports:getLatest`, download by the export's id.
+"""
+
+import re
+import shutil
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from extract.archives import check_zip
+from extract.client import ApiError, Client
+from extract.errors import ExtractError
+from extract.load import Progress, load, no_progress
+from extract.queries import Queries
+from extract.rawzone import LIVE_LOCK, RawZone, RunSummary
+from extract.selection import Selection
+from extract.text import visible
+
+DOWNLOADS = ".downloads"
+DOWNLOAD_TRIES = 3
+RUNNING = ("requested", "in_progress")
+FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS = 0.2, 5.0
+
+_NAME = re.compile(r"_(\d{18,19})\.zip")
+"""The name that Convex gives to a download ends in the time of the snapshot, in nanoseconds since 1970."""
+
+Report = Callable[[str], None]
+
+
+def snapshot(
+    zone: RawZone,
+    client: Client,
+    selection: Selection,
+    reuse: timedelta | None = None,
+    wait_seconds: float = 3600,
+    report: Report = lambda _text: None,
+    progress: Progress = no_progress,
+) -> RunSummary:
+    """Land the deployment as it is now as one full run, or an export that was made within `reuse`.
+
+    Tables that are selected and that the deployment doesn't have are landed as empty. Raises ExtractError.
+    """
+    with (
+        zone.lock(LIVE_LOCK),
+        fetched_snapshot(client, zone, reuse, wait_seconds, report, progress) as path,
+    ):
+        source = {"type": "snapshot", "name": client.deployment.name, "bytes": path.stat().st_size}
+        return load(path, zone, selection, progress=progress, source=source, absent=selection.names())
+
+
+@contextmanager
+def fetched_snapshot(
+    client: Client,
+    zone: RawZone,
+    reuse: timedelta | None = None,
+    wait_seconds: float = 3600,
+    report: Report = lambda _text: None,
+    progress: Progress = no_progress,
+) -> Generator[Path]:
+    """Export and download; the file is whole and checked, and is gone when the block ends."""
+    folder = zone.directory / DOWNLOADS
+    try:
+        shutil.rmtree(folder, ignore_errors=True)  # what a killed process left can't be resumed
+        folder.mkdir(parents=True)
+        yield _Exports(client, wait_seconds, report).fetch(folder, reuse, progress)
+    except OSError as error:
+        raise ExtractError(
+            f"can't write to {folder}: {error.strerror}. Nothing was landed; free some space, or set RAW_DIR"
+        ) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Exports:
+    """Makes one export and brings it here, within a time limit."""
+
+    def __init__(self, client: Client, wait_seconds: float, report: Report):
+        self._client = client
+        self._queries = Queries(client)
+        self._deadline = time.monotonic() + wait_seconds
+        self._report = report
+        self._url = client.deployment.url
+
+    def fetch(self, folder: Path, reuse: timedelta | None, progress: Progress) -> Path:
+        """Return the path of a whole export in `folder`."""
+        latest = self._queries.latest_export()
+        if reuse and latest and (path := self._reused(latest, reuse, folder, progress)):
+            return path
+        return self._download(self._requested(latest["_id"] if latest else None), folder, progress)
+
+    def _reused(self, latest: dict[str, Any], reuse: timedelta, folder: Path, progress: Progress) -> Path | None:
+        """Download an export that is recent enough, or on its way; None where there is none such."""
+        if latest["state"] in RUNNING:
+            self._report("an export is on its way already: waiting for that one")
+            latest = self._waited_for(latest)
+        made = int(latest.get("start_ts") or 0)
+        if latest["state"] != "completed" or time.time() - made / 1e9 > reuse.total_seconds() or _is_expired(latest):
+            return None
+        self._report(f"taking the export of {datetime.fromtimestamp(made / 1e9, UTC):%Y-%m-%d %H:%M:%S} UTC")
+        try:
+            return self._download(latest, folder, progress)
+        except ApiError as error:
+            if error.code != "ExportNotFound":
+                raise
+            self._report("that export is no longer kept: asking for a new one")
+            return None
+
+    def _requested(self, known: str | None) -> dict[str, Any]:
+        """Ask for an export, and wait until it is completed. The answer doesn't name it: it is the one after `known`.
+
+        Convex makes one at a time, whoever asked for it.
+        """
+        pauses = self._pauses()
+        told = False
+        while True:
+            try:
+                self._client.request("POST", "/api/export/request/zip", params={"includeStorage": "false"}, read=bytes)
+                break
+            except ApiError as error:
+                if error.code != "ExportInProgress":
+                    raise
+            if self._newer_than(known):
+                break  # it is ours: the first answer was lost on the way, and the client had asked again
+            if not told:
+                self._report("another export or backup is running: waiting until it is done")
+                told = True
+            time.sleep(next(pauses))
+        self._report("asked for an export")
+        while (export := self._newer_than(known)) is None:
+            time.sleep(next(pauses))
+        export = self._waited_for(export)
+        if export["state"] != "completed":
+            raise ExtractError(
+                f"the export on {self._url} ended as {visible(str(export['state']))}: run the command again to ask for "
+                "another one. Nothing was landed"
+            )
+        return export
+
+    def _newer_than(self, known: str | None) -> dict[str, Any] | None:
+        latest = self._queries.latest_export()
+        return latest if latest and latest["_id"] != known else None
+
+    def _waited_for(self, export: dict[str, Any]) -> dict[str, Any]:
+        """Wait until an export has ended, and return it as it is then."""
+        pauses = self._pauses()
+        shown = None
+        while export["state"] in RUNNING:
+            message = visible(str(export.get("progress_message") or "the export waits for its turn"))
+            if message != shown:
+                self._report(message)
+                shown = message
+            time.sleep(next(pauses))
+            latest = self._queries.latest_export() or {}
+            if latest.get("_id") != export["_id"]:
+                return {"_id": export["_id"], "state": "completed"}  # only one is made at a time, so this one is done
+            export = latest
+        return export
+
+    def _download(self, export: dict[str, Any], folder: Path, progress: Progress) -> Path:
+        for _ in range(DOWNLOAD_TRIES):
+            part = folder / "snapshot.part"
+            name = self._client.download(
+                f"/api/export/zip/{export['_id']}", part, lambda done, total: progress("download", done, total or done)
+            )
+            try:
+                check_zip(part)
+            except ExtractError as error:
+                self._report(f"the export came damaged ({error})")
+                continue
+            found = _NAME.search(name)
+            made = found[1] if found else export.get("start_ts", 0)
+            return part.rename(folder / f"snapshot_deployment_{made}.zip")
+        raise ExtractError(
+            f"the export came damaged from {self._url}, {DOWNLOAD_TRIES} times. Nothing was landed; try again"
+        )
+
+    def _pauses(self) -> Generator[float]:
+        """Yield how long to wait before the next look. Raises ExtractError when the time is over."""
+        seconds = FIRST_POLL_SECONDS
+        while time.monotonic() < self._deadline:
+            yield seconds
+            seconds = min(seconds * 1.5, LONGEST_POLL_SECONDS)
+        raise ExtractError(
+            f"the export on {self._url} isn't done yet: run the command again with --reuse 24h to take it when it is, "
+            "or give it longer with --wait. Nothing was landed"
+        )
+
+
+def _is_expired(export: dict[str, Any]) -> bool:
+    return int(export.get("expiration_ts") or 2**62) < time.time_ns()

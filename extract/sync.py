@@ -1,0 +1,441 @@
+"""`extract sync`: follow a deployment's changes, and land them where they make one state that it really had.
+
+A page at `upToDate` makes a state only if nothing happened that the API doesn't tell (convex-backend, `crates/
+streaming_export`, and its `include_hidden`): a table that is dropped ends without an event, and while an import runs,
+its half-written table hides under the name of the real one. So every round looks at the imports and the tables before
+its pages and after them, lands only what was sure at the last `upToDate` page, and asks for one page more to learn
+which tables stood still, so that their numbers of documents can be compared.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from extract import current
+from extract.changes import write_pages
+from extract.client import ApiError, Client
+from extract.data_sync import DataSync, NoDataSync
+from extract.errors import ExtractError
+from extract.journal import Header, Journal, lineage, new_header
+from extract.lines import prefetched
+from extract.load import Progress, load, no_progress
+from extract.pages import CursorExpired, Page, PageSource
+from extract.queries import ENDED, FAILED, FunctionError, Import, Queries, TableLook
+from extract.rawzone import RawZone, RunSummary, RunWriter, TableName
+from extract.selection import Selection
+from extract.snapshot import fetched_snapshot
+from extract.streaming_export import StreamingExport
+
+ROUNDS = 12
+LISTED_IMPORTS = 20
+IMPORT_POLL_SECONDS = 0.5
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class _Look:
+    """The deployment's imports and followed tables at one moment."""
+
+    imports: list[Import]
+    tables: set[TableName]
+
+    def states(self) -> dict[str, str]:
+        return {found.id: found.state for found in self.imports}
+
+
+class _Overtaken(Exception):
+    """Another run became visible that the pages don't follow on."""
+
+
+class _Unsure(Exception):
+    """Tables were imported, dropped or made while they were looked at: another round will tell."""
+
+
+class _Wrong(Exception):
+    """What came of a table isn't what the deployment says it has."""
+
+    def __init__(self, tables: dict[TableName, str]):
+        super().__init__()
+        self.tables = tables
+
+
+class Sync:
+    """Follows one deployment into one raw zone. `LIVE_LOCK` of the zone has to be held."""
+
+    def __init__(
+        self,
+        zone: RawZone,
+        client: Client,
+        selection: Selection,
+        is_full: bool = False,
+        report: Report = lambda _text: None,
+        progress: Progress = no_progress,
+    ):
+        self._zone = zone
+        self._client = client
+        self._selection = selection
+        self._tables = selection.names()
+        self._queries = Queries(client)
+        self._report = report
+        self._progress = progress
+        self._expected: int | None = None
+        self._source: PageSource = DataSync(client)
+        self._journal = Journal(zone)
+        self._open(is_full)
+
+    def once(self) -> RunSummary | None:
+        """Fetch what is new and land it as one run; None where nothing has changed.
+
+        Raises ExtractError. What was fetched till then is kept in the journal, and the next call goes on from there.
+        """
+        repaired: set[TableName] = set()
+        for rounds_left in reversed(range(ROUNDS)):
+            try:
+                return self._round(repaired, gives_in=not rounds_left)
+            except CursorExpired:
+                self._restart("the deployment no longer keeps the changes since the last sync: every table comes anew")
+            except NoDataSync:
+                self._fall_back()
+            except _Overtaken:
+                self._restart("another run has landed since: every table comes anew")
+            except (_Unsure, FunctionError):
+                continue
+            except _Wrong as error:
+                for table, reason in error.tables.items():
+                    self._report(f"{table}: {reason}: fetching it anew")
+                repaired |= {*error.tables}
+                self._forget(error.tables)
+        raise ExtractError(
+            f"tables of {self._client.deployment.url} kept being imported, dropped or made while they were read. "
+            "Nothing half done was landed, and what came is kept: run the command again when that is over"
+        )
+
+    # Where the pages begin
+
+    def _open(self, is_full: bool) -> None:
+        state, url, header = self._zone.newest(), self._client.deployment.url, self._journal.header
+        held = header.url if header else (state.sync or {}).get("url") if state else None
+        if held and held != url and not is_full:
+            raise ExtractError(
+                f"{self._zone.directory} follows {held}, not {url}: set RAW_DIR to another folder, or let this one "
+                "begin again with --full"
+            )
+        if is_full:
+            self._restart("as --full asks, every table comes anew")
+        elif header and state and state.sync and state.sync["journal"] == header.id:
+            self._journal.drop(state.sync["page"])  # as the process may have ended just after they had landed
+            header.lineage, header.is_full = lineage(state), False
+            header.covered = max(header.covered, state.sync["page"])
+        elif header and header.lineage != lineage(state):
+            self._restart("another run has landed since the last sync: every table comes anew")
+        elif not header and state and state.sync and state.cursor:
+            self._begin(state, is_full=False, api=state.sync["api"])
+        elif not header:
+            self._begin(state, is_full=True, api=self._source.name)
+            if state:
+                self._report(f"the newest run came from a {state.source['type']}: every table comes anew, once")
+        if self._header.api == StreamingExport.name:
+            self._source = StreamingExport(self._client)
+        if self._journal.notes and not self._is_idle():
+            self._report(f"going on after {len(self._journal.notes)} page(s) that an earlier sync received")
+
+    def _begin(self, state: RunSummary | None, is_full: bool, api: str) -> None:
+        header = new_header(state, self._client.deployment.url, api, is_full, datetime.now(UTC).isoformat())
+        if state and state.sync and not is_full:
+            header.imports = state.sync["imports"]
+        self._journal.begin(header)
+
+    def _restart(self, reason: str) -> None:
+        self._report(reason)
+        self._begin(self._zone.newest(), is_full=True, api=self._source.name)
+        self._header.notes.append(reason)
+
+    def _fall_back(self) -> None:
+        if self._cursor() is not None:
+            self._report(f"{self._client.deployment.url} no longer has the Data Sync API: every table comes anew")
+        self._report("the deployment is older than the Data Sync API: using list_snapshot and document_deltas")
+        self._source = StreamingExport(self._client)
+        self._begin(self._zone.newest(), is_full=True, api=self._source.name)
+
+    @property
+    def _header(self) -> Header:
+        if self._journal.header is None:
+            raise RuntimeError("the journal wasn't begun")
+        return self._journal.header
+
+    def _cursor(self) -> str | None:
+        if self._journal.notes:
+            return self._journal.notes[self._journal.newest()].cursor
+        state = None if self._header.is_full else self._zone.newest()
+        return state.cursor if state else None
+
+    def _is_idle(self) -> bool:
+        """Tell whether the journal holds nothing but a cursor."""
+        return not any(note.changed for note in self._journal.notes.values())
+
+    # One round
+
+    def _round(self, repaired: set[TableName], gives_in: bool) -> RunSummary | None:
+        """Return the run that landed, or None if nothing has changed. Raises what asks for another round."""
+        if lineage(self._zone.newest()) != self._header.lineage:
+            raise _Overtaken
+        before = self._look_before()
+        start = self._journal.newest()
+        point = self._reach_up_to_date()
+        after = self._look()
+        self._check_imports(after)
+        sizes = {table: self._queries.look(table) for table in after.tables}
+        known = self._known_counts()
+        absent = {
+            table
+            for table in {*self._tables} - before.tables - after.tables
+            if (table.component, table.table) not in self._truncated(start, point)
+        }
+        gone = {table for table in absent if known.get(str(table)) or table in self._changed(0, point)}
+        if not gone and not self._changed(0, point):
+            self._cover(after, point)
+            self._journal.drop(point - 1)  # of pages without changes, only the last cursor matters
+            return None
+        quiet = {*self._tables} - self._changed(point, self._reach_up_to_date())
+        if suspects := self._suspects(after, point):
+            return self._land_snapshot(point, after, suspects)
+        try:
+            return self._land(point, after, gone, sizes, quiet, gives_in)
+        except _Wrong as error:
+            if repaired.isdisjoint(error.tables):
+                raise
+            return self._land_snapshot(point, after, error.tables)
+
+    def _look(self) -> _Look:
+        components = {table.component for table in self._tables}
+        return _Look(self._queries.imports(), self._queries.tables(components) & {*self._tables})
+
+    def _look_before(self) -> _Look:
+        """Look at the deployment when no import is running."""
+        look = self._look()
+        if self._journal.newest() > self._header.covered:
+            self._check_imports(look)
+        look = self._wait_for_imports(look)
+        self._cover(look, self._journal.newest())
+        if self._expected is None and self._header.is_full:
+            self._expected = sum(map(self._queries.size, look.tables))
+        return look
+
+    def _wait_for_imports(self, look: _Look) -> _Look:
+        told = False
+        while any(found.is_running and found.touches(self._tables) for found in look.imports):
+            if not told:
+                self._report("an import is running on the deployment: waiting until it is done")
+                told = True
+            time.sleep(IMPORT_POLL_SECONDS)
+            look = self._look()
+        return look
+
+    def _cover(self, look: _Look, through: int) -> None:
+        """Remember what the imports were when the pages up to a number had come."""
+        self._header.imports = look.states()
+        self._header.covered = through
+        self._journal.save_header()
+
+    def _reach_up_to_date(self) -> int:
+        """Fetch pages until one is up to date, and return its number. The next one comes while one is kept."""
+        number = 0
+        documents = sum(note.documents for note in self._journal.notes.values())
+        for page, text in prefetched(self._next_pages(), depth=1):
+            number = self._journal.append(page, text)
+            documents += len(page.values)
+            if documents or self._expected:
+                self._progress("documents fetched", documents, max(documents, self._expected or 0))
+        return number
+
+    def _next_pages(self) -> Iterator[tuple[Page, bytes | bytearray]]:
+        cursor = self._cursor()
+        while True:
+            page, text = self._source.fetch(cursor, self._tables)
+            yield page, text
+            if page.is_up_to_date:
+                return
+            cursor = page.cursor
+
+    def _changed(self, after: int, through: int) -> set[TableName]:
+        notes = [note for number, note in self._journal.notes.items() if after < number <= through]
+        return {table for table in self._tables if any((table.component, table.table) in n.changed for n in notes)}
+
+    def _truncated(self, after: int, through: int) -> list[tuple[str, str]]:
+        notes = (note for number, note in self._journal.notes.items() if after < number <= through)
+        return [place for note in notes for place in note.truncated]
+
+    def _known_counts(self) -> dict[str, int]:
+        """Return how many documents of each table are visible now; 1 where it is only known that there may be some."""
+        state = self._zone.newest()
+        counts = {str(table): 1 for table in self._tables if self._zone.files(table)}
+        if state and state.sync:
+            counts |= {name: found["documents"] for name, found in state.sync["tables"].items()}
+        return counts
+
+    # What the API doesn't tell
+
+    def _check_imports(self, look: _Look) -> None:
+        """Have tables come anew that may have been imported while pages came. Raises _Unsure if there were any."""
+        known = self._header.imports
+        changed = [found for found in look.imports if known.get(found.id) != found.state]
+        if len(changed) >= LISTED_IMPORTS:  # there may have been more than are listed
+            dirty = {*self._tables}
+        else:
+            dirty = {table for table in self._tables if any(found.touches([table]) for found in changed)}
+        if dirty:
+            names = ", ".join(sorted(map(str, dirty)))
+            self._report(f"{names} came while an import was going on: fetching anew")
+            self._forget(dirty)
+            raise _Unsure
+
+    def _forget(self, tables: Collection[TableName]) -> None:
+        """Have tables come anew, once no import is running."""
+        look = self._wait_for_imports(self._look())
+        cursor = self._cursor()
+        if cursor is not None:
+            page, text = self._source.forget(cursor, sorted(tables), self._tables)
+            number = self._journal.append(page, text)
+            self._header.forgotten |= {str(table): number for table in tables}
+        self._cover(look, self._journal.newest())
+
+    def _suspects(self, look: _Look, point: int) -> list[TableName]:
+        """Return tables under whose name the rest of a failed import may hide: it stays there for two weeks.
+
+        Only a whole export is without it. A table that had to come from the beginning began more than once, if there
+        was something beside it; any other table had no reason to, but for the import. The older API tells of no
+        beginnings: with it, a failed import and any change are enough.
+        """
+        state = self._zone.newest()
+        settled = state.sync["settled"] if state and state.sync else []
+        failed = [found for found in look.imports if found.state in FAILED]
+        unsettled = [found for found in failed if found.id not in settled]
+        changed = self._changed(0, point)
+        suspects = []
+        for table in self._tables:
+            since = self._header.forgotten.get(str(table), 0 if self._header.is_full else None)
+            begun = self._truncated(since or 0, point).count((table.component, table.table))
+            if not self._source.tells_truncates:
+                is_suspect = table in changed and any(f.touches([table]) for f in (failed if begun else unsettled))
+            elif since is not None:
+                is_suspect = begun > 1
+            else:
+                is_suspect = begun > 0 and any(found.touches([table]) for found in unsettled)
+            if is_suspect:
+                suspects.append(table)
+        return suspects
+
+    # Landing
+
+    def _land(
+        self,
+        point: int,
+        look: _Look,
+        gone: set[TableName],
+        sizes: dict[TableName, TableLook],
+        quiet: set[TableName],
+        gives_in: bool,
+    ) -> RunSummary:
+        page = self._journal.read(point)
+        source = {"type": self._source.name, "name": self._client.deployment.name}
+        kind = "full" if self._header.is_full else "incremental"
+        with self._zone.new_run(source, page.status.snapshotTs, kind, waits=True) as run:
+            self._describe(run.summary, page.cursor, point, look)
+            write_pages(run, self._shown(self._journal.pages(point), point), self._tables)
+            for table in gone:
+                run.open_table(table, "uniform").add_truncate()
+            run.finish_tables()
+            self._compare(run, sizes, quiet, gives_in)
+        self._landed(run.summary, point, look)
+        return run.summary
+
+    def _shown(self, pages: Iterable[Page], last: int) -> Iterator[Page]:
+        """Yield the pages, and tell how many have landed."""
+        count = sum(number <= last for number in self._journal.notes)
+        for number, page in enumerate(pages, 1):
+            yield page
+            self._progress("pages landed", number, count)
+
+    def _compare(
+        self, run: RunWriter, sizes: dict[TableName, TableLook], quiet: set[TableName], gives_in: bool
+    ) -> None:
+        """Compare what would be visible with the tables as they were just after the last page. Raises _Unsure, _Wrong.
+
+        That a table's oldest document is here proves that it is still the same table, and not one made anew under its
+        name; its number of documents can be compared if the page after the look brought no change.
+        """
+        tables, unsure, wrong = {}, [], {}
+        for table in self._tables:
+            look = sizes.get(table, TableLook(0, None))
+            written = run.directory / f"{table}.parquet"
+            files = [*self._zone.files(table), *([written] if written.exists() else [])]
+            documents, has_oldest = current.count(files, look.oldest)
+            is_whole = documents == look.size and (has_oldest or not look.oldest)
+            tables[str(table)] = {"documents": documents, "verified": table in quiet and is_whole}
+            if table not in sizes and documents:
+                raise _Unsure
+            if table in quiet and not is_whole:
+                wrong[table] = f"{documents:,} document(s) came, and the deployment has {look.size:,} or others"
+            elif look.oldest and not has_oldest:
+                unsure.append(table)
+        if wrong:
+            raise _Wrong(wrong)
+        if unsure and not gives_in:
+            raise _Unsure
+        if run.summary.sync is not None:
+            run.summary.sync["tables"] = tables
+
+    def _describe(self, run: RunSummary, cursor: str, point: int, look: _Look) -> None:
+        """Enter in a run where the next sync goes on, and what it has to know."""
+        state = self._zone.newest()
+        if lineage(state) != self._header.lineage:
+            raise _Overtaken
+        run.cursor = cursor
+        run.notes += self._header.notes
+        if left := sorted({*(state.sync["selected"] if state and state.sync else [])} - {*map(str, self._tables)}):
+            run.notes.append(f"no longer followed: {', '.join(left)}; what landed of it stays as it was")
+        run.sync = {
+            "url": self._client.deployment.url,
+            "api": self._source.name,
+            "journal": self._header.id,
+            "page": point,
+            "imports": look.states(),
+            "settled": [found.id for found in look.imports if found.state in ENDED],
+            "selected": [*map(str, self._tables)],
+            "tables": {},
+        }
+
+    def _landed(self, run: RunSummary, point: int, look: _Look) -> None:
+        self._header.lineage = lineage(run)
+        self._header.is_full = False
+        self._header.notes = []
+        self._header.forgotten = {}
+        self._expected = None
+        self._cover(look, point)
+        self._journal.drop(point)
+
+    def _land_snapshot(self, point: int, look: _Look, tables: Collection[TableName]) -> RunSummary:
+        """Land a whole export instead of the pages. The next ones apply some changes again, which does no harm."""
+        names = ", ".join(map(str, tables))
+        self._report(f"{names} can't be had for sure page by page: landing a whole export instead")
+        cursor = self._journal.notes[point].cursor
+
+        def describe(run: RunSummary) -> None:
+            self._describe(run, cursor, point, look)
+            run.notes.append(f"landed as a whole export, as {names} couldn't be had for sure page by page")
+            if run.sync is not None:
+                run.sync["tables"] = {table.name: {"documents": table.rows, "verified": True} for table in run.tables}
+
+        try:
+            with fetched_snapshot(self._client, self._zone, report=self._report) as path:
+                source = {"type": "snapshot", "name": self._client.deployment.name, "bytes": path.stat().st_size}
+                run = load(path, self._zone, self._selection, source=source, absent=self._tables, describe=describe)
+        except ApiError as error:
+            raise ExtractError(
+                f"{names} can't be had for sure page by page, as what an import left may hide under the name, and a "
+                f"whole export was refused: {error}. If no import failed, --full helps too"
+            ) from error
+        self._landed(run, point, look)
+        return run
