@@ -53,15 +53,35 @@ lint: $(DEV) ## layout and style of Python, SQL and YAML (make fix mends what is
 
 .PHONY: types
 types: $(DEV) ## types of the Python code
-	$(BIN)/ty check --error-on-warning extract publish benchmarks tests/python
+	$(BIN)/ty check --error-on-warning extract publish benchmarks tests
 
 .PHONY: parse
 parse: $(DEV) ## the dbt project, with deprecations as errors
 	$(BIN)/dbt --quiet parse --no-partial-parse --target-path $${DBT_TARGET_PATH:-target}/parse --warn-error-options '{"error": ["Deprecations"]}'
 
 .PHONY: pytest
-pytest: $(DEV) ## the tests: landing, counting, and a full build on messy data
+pytest: $(DEV) judges ## the tests: landing, counting, and a full build on messy data
 	$(BIN)/pytest
+
+# Two judges that this project didn't write. Where one can't be had, its tests are skipped and say so.
+CONTRACT := tests/contract/build/schema.json
+AIRBYTE := $(VENV)-airbyte/.installed
+
+.PHONY: judges
+judges: $(if $(shell command -v npm),$(CONTRACT)) $(AIRBYTE) ## Convex's published types, and a client that others wrote: they judge the tests
+	@$(if $(shell command -v npm),,echo "no npm: Convex's published types will judge nothing; install Node.js 20 or later")
+
+$(CONTRACT): $(addprefix tests/contract/,package-lock.json contract.ts make-schema.mjs)
+	npm --prefix tests/contract ci --silent --ignore-scripts
+	cd tests/contract && node make-schema.mjs
+
+$(AIRBYTE): requirements/airbyte.txt | $(BIN)/python
+	@rm -rf $(VENV)-airbyte && mkdir $(VENV)-airbyte
+	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 12))'; then \
+		$(BIN)/python -m venv $(VENV)-airbyte && \
+		$(VENV)-airbyte/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes -r $<; \
+	else echo "Python 3.12 or later: airbyte-source-convex will judge nothing; it runs on 3.9 to 3.11"; fi
+	@touch $@
 
 .PHONY: fix
 fix: $(DEV) ## mend layout and style where that is safe
@@ -72,6 +92,13 @@ fix: $(DEV) ## mend layout and style where that is safe
 bench: $(RUNTIME) ## time and memory of landing and building, beside peers (SCALE=5000 palettes, RUNS=3)
 	$(BIN)/python benchmarks/bench.py --palettes $(or $(SCALE),5000) --runs $(or $(RUNS),3)
 
+.PHONY: bench-sync
+bench-sync: $(RUNTIME) $(AIRBYTE) ## documents per second of a sync, beside airbyte-source-convex (DOCUMENTS=300000, RUNS=3)
+	PYTHONPATH=.:tests $(BIN)/python -m benchmarks.sync_speed --documents $(or $(DOCUMENTS),300000) --runs $(or $(RUNS),3)
+
+.PHONY: soak
+soak: $(DEV) ## a sync under constant change, faults and SIGKILL: nothing is lost (KILLS=200, SEED=1)
+	PYTHONPATH=.:tests $(BIN)/python tests/soak.py --kills $(or $(KILLS),200) --seed $(or $(SEED),1)
 
 .PHONY: lock
 lock: ## renew the hashed locks in requirements/ after editing pyproject.toml
@@ -79,6 +106,7 @@ lock: ## renew the hashed locks in requirements/ after editing pyproject.toml
 	$(VENV)-lock/bin/python -m pip --disable-pip-version-check --quiet install uv
 	$(VENV)-lock/bin/uv pip compile pyproject.toml --group dev $(LOCK) -o requirements/dev.txt
 	$(VENV)-lock/bin/uv pip compile pyproject.toml -c requirements/dev.txt $(LOCK) -o requirements/runtime.txt
+	$(VENV)-lock/bin/uv pip compile requirements/airbyte.in $(filter-out --universal,$(LOCK)) -o requirements/airbyte.txt
 	rm -rf $(VENV)-lock
 
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header --no-annotate
