@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from extract.errors import ExtractError
@@ -10,24 +11,38 @@ MEMORY_LIMIT = "512MB"
 
 _COUNT = """
     with changes as (
-        select _id, _op, (file_index::bigint << 40) | _seq as place from read_parquet($files)
+        select _id, _op, _creation_time, (file_index::bigint << 40) | _seq as place from read_parquet($files)
     ),
     latest as (
-        select _id, max(place) as last_change, max(place) filter (_op = 'upsert') as last_upsert
+        select
+            _id,
+            max(place) as last_change,
+            max(place) filter (_op = 'upsert') as last_upsert,
+            max(_creation_time) as created
         from changes
         where _op <> 'truncate'
           and place > (select coalesce(max(place), -1) from changes where _op = 'truncate')
         group by _id
     )
-    select count(*), count(*) filter (_id = $id) > 0 from latest where last_upsert = last_change
+    select count(*), count(*) filter (_id = $id) > 0, arg_min(_id, (created, _id))
+    from latest where last_upsert = last_change
 """
 """`latest` is the last change of each document since the last truncate."""
 
 
-def count(files: Sequence[Path], document_id: str | None = None) -> tuple[int, bool]:
-    """Return how many documents are live, and whether the one of this `_id` is. Raises ExtractError."""
+@dataclass(frozen=True)
+class Current:
+    """A table as it is now: its number of documents, whether one that was asked for is there, and the oldest `_id`."""
+
+    documents: int = 0
+    has_asked: bool = False
+    oldest: str | None = None
+
+
+def read(files: Sequence[Path], asked_id: str | None = None) -> Current:
+    """Return what a table's files, oldest run first, hold by now. Raises ExtractError."""
     if not files:
-        return 0, False
+        return Current()
     import duckdb  # which takes a tenth of a second, and isn't always needed
 
     try:
@@ -35,10 +50,10 @@ def count(files: Sequence[Path], document_id: str | None = None) -> tuple[int, b
             tempfile.TemporaryDirectory() as spill,
             duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "temp_directory": spill}) as connection,
         ):
-            row = connection.execute(_COUNT, {"files": [*map(str, files)], "id": document_id}).fetchone()
+            row = connection.execute(_COUNT, {"files": [*map(str, files)], "id": asked_id}).fetchone()
     except (duckdb.Error, OSError) as error:
         reason = str(error).partition("\n")[0]  # what follows shows the place in the query
         raise ExtractError(
             f"the files of {files[-1].stem} in {files[-1].parents[1]} can't be read: {reason}"
         ) from error
-    return (row[0], row[1]) if row else (0, False)
+    return Current(*row) if row else Current()

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from extract.current import count
+from extract import current
 from extract.journal import Journal
 from extract.rawzone import RawZone, RunSummary, TableName
 
@@ -40,14 +40,14 @@ def status(zone: RawZone) -> Status:
     """Read the zone. Raises ExtractError if a run can't be read."""
     runs = zone.runs()
     tables = sorted({TableName(table.component, table.table) for run in runs for table in run.tables})
-    current = {str(name): count(zone.files(name))[0] for name in tables}
+    documents = {str(name): current.read(zone.files(name)).documents for name in tables}
     journal = Journal(zone)
     waiting = sum(bool(note.changed) for note in journal.notes.values())
     age = datetime.now(UTC) - datetime.fromisoformat(runs[-1].finished_at) if runs else None
     return Status(
         str(zone.directory),
         runs,
-        current,
+        documents,
         age.total_seconds() if age else None,
         runs[-1].sync if runs else None,
         {"pages": waiting, "started_at": journal.header.started_at} if journal.header and waiting else None,

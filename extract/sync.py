@@ -12,6 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import msgspec
+
 from extract import current
 from extract.changes import write_pages
 from extract.client import ApiError, Client
@@ -204,7 +206,7 @@ class Sync:
         try:
             return self._land(point, after, gone, sizes, quiet, gives_in)
         except _Wrong as error:
-            if repaired.isdisjoint(error.tables):
+            if repaired.isdisjoint(error.tables) and not gives_in:
                 raise
             return self._land_snapshot(point, after, error.tables)
 
@@ -347,7 +349,7 @@ class Sync:
             for table in gone:
                 run.open_table(table, "uniform").add_truncate()
             run.finish_tables()
-            self._compare(run, sizes, quiet, gives_in)
+            self._compare(run, point, sizes, quiet, gives_in)
         self._landed(run.summary, point, look)
         return run.summary
 
@@ -359,33 +361,46 @@ class Sync:
             self._progress("pages landed", number, count)
 
     def _compare(
-        self, run: RunWriter, sizes: dict[TableName, TableLook], quiet: set[TableName], gives_in: bool
+        self, run: RunWriter, point: int, sizes: dict[TableName, TableLook], quiet: set[TableName], gives_in: bool
     ) -> None:
         """Compare what would be visible with the tables as they were just after the last page. Raises _Unsure, _Wrong.
 
         That a table's oldest document is here proves that it is still the same table, and not one made anew under its
-        name; its number of documents can be compared if the page after the look brought no change.
+        name; its number of documents can be compared if the pages after the look brought no change. Where no truncate
+        tells that a table began anew, our oldest document has to be its oldest too, unless it was deleted meanwhile.
         """
-        tables, unsure, wrong = {}, [], {}
+        tables, unsure, wrong = {}, {}, {}
+        deleted = set() if self._source.tells_truncates else self._deleted_after(point)
         for table in self._tables:
             look = sizes.get(table, TableLook(0, None))
             written = run.directory / f"{table}.parquet"
             files = [*self._zone.files(table), *([written] if written.exists() else [])]
-            documents, has_oldest = current.count(files, look.oldest)
-            is_whole = documents == look.size and (has_oldest or not look.oldest)
-            tables[str(table)] = {"documents": documents, "verified": table in quiet and is_whole}
-            if table not in sizes and documents:
+            ours = current.read(files, look.oldest)
+            has_oldest = ours.has_asked or not look.oldest
+            is_whole = ours.documents == look.size and has_oldest
+            tables[str(table)] = {"documents": ours.documents, "verified": table in quiet and is_whole}
+            if table not in sizes and ours.documents:
                 raise _Unsure
             if table in quiet and not is_whole:
-                wrong[table] = f"{documents:,} document(s) came, and the deployment has {look.size:,} or others"
-            elif look.oldest and not has_oldest:
-                unsure.append(table)
+                wrong[table] = f"{ours.documents:,} document(s) came, and the deployment has {look.size:,} or others"
+            elif not has_oldest:
+                unsure[table] = "its oldest document didn't come"
+            elif not self._source.tells_truncates and ours.oldest not in (look.oldest, None, *deleted):
+                wrong[table] = "another table has taken its name"
+        if gives_in and not self._source.tells_truncates:
+            wrong |= unsure
         if wrong:
             raise _Wrong(wrong)
         if unsure and not gives_in:
             raise _Unsure
         if run.summary.sync is not None:
             run.summary.sync["tables"] = tables
+
+    def _deleted_after(self, point: int) -> set[str]:
+        """Return the ids of the documents whose deletion came after a page."""
+        pages = (self._journal.read(number) for number in self._journal.notes if number > point)
+        texts = (value.value for page in pages for value in page.values if value.deleted)
+        return {msgspec.json.decode(text)["_id"] for text in texts}
 
     def _describe(self, run: RunSummary, cursor: str, point: int, look: _Look) -> None:
         """Enter in a run where the next sync goes on, and what it has to know."""

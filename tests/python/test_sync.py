@@ -268,6 +268,50 @@ def test_a_table_dropped_and_made_again_with_the_page_in_between(live: Live, mon
     live.check()
 
 
+@APIS
+def test_a_table_made_anew_that_never_rests(live: Live, monkeypatch: pytest.MonkeyPatch, api: str) -> None:
+    """Its numbers can't be compared, as it is written all the time; and the older API tells no truncate."""
+    set_api(live, api)
+    live.deployment.insert("palettes", *({"old": n} for n in range(5)))
+    live.sync()
+    live.deployment.drop_table("palettes")
+    ids = live.deployment.insert("palettes", *({"new": n} for n in range(5)))
+    reach = Sync._reach_up_to_date
+
+    def with_a_write(self: Sync) -> int:
+        number = reach(self)
+        live.deployment.transaction([["replace", ids[0], {"new": number}]])
+        return number
+
+    monkeypatch.setattr(Sync, "_reach_up_to_date", with_a_write)
+    run, _ = live.run("sync")
+    assert run is not None
+    assert live.visible() == followed(live.deployment.state_at(run["snapshot_ts"]))
+
+
+@APIS
+def test_a_table_whose_oldest_document_always_goes_is_still_the_same(
+    live: Live, monkeypatch: pytest.MonkeyPatch, api: str
+) -> None:
+    set_api(live, api)
+    ids = live.deployment.insert("palettes", *({"n": n} for n in range(60)))
+    live.sync()
+    reach, left = Sync._reach_up_to_date, [*ids]
+
+    def with_a_delete(self: Sync) -> int:
+        number = reach(self)
+        live.deployment.transaction([["delete", left.pop(0)]])
+        return number
+
+    monkeypatch.setattr(Sync, "_reach_up_to_date", with_a_delete)
+    live.deployment.transaction([["replace", ids[-1], {"n": "changed"}]])
+    run, said = live.run("sync")
+    assert run is not None
+    assert run["kind"] == "incremental"
+    assert "taken its name" not in said
+    assert live.visible() == followed(live.deployment.state_at(run["snapshot_ts"]))
+
+
 # Imports
 
 
