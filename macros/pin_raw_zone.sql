@@ -41,7 +41,8 @@
         content ->> '$.source.type' as source_type,
         content ->> '$.source.name' as source_name,
         parse_dirpath(filename) as directory,
-        from_json(content -> '$.tables', '[{"name": "VARCHAR", "file": "VARCHAR", "rows": "BIGINT"}]') as tables
+        from_json(content -> '$.tables', '[{"name": "VARCHAR", "file": "VARCHAR", "rows": "BIGINT"}]') as tables,
+        '{{ invocation_id }}' as invocation_id
     from
         {% if any_run %}
         (select filename, cast(content as json) as content from read_text('{{ run_files }}'))
