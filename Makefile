@@ -32,9 +32,10 @@ $(DEV): requirements/dev.txt $(RUNTIME)
 WITH_ENV = $(if $(wildcard .env),$(BIN)/dotenv run --no-override --)
 
 .PHONY: build
-build: $(RUNTIME) ## the warehouse, from what has landed or else from the sample export: the main job
+build: $(RUNTIME) ## the warehouse, from what has landed or else from the sample, tested and published: the main job
 	$(BIN)/python -m extract load --if-empty sample/convex-export.zip
 	$(WITH_ENV) $(BIN)/dbt --quiet build
+	$(BIN)/python -m publish
 	@$(BIN)/python -m publish.summary
 
 .PHONY: docs
@@ -63,17 +64,22 @@ parse: $(DEV) ## the dbt project, with deprecations as errors
 pytest: $(DEV) judges ## the tests: landing, counting, and a full build on messy data
 	$(BIN)/pytest
 
-# Two judges that this project didn't write. Where one can't be had, its tests are skipped and say so.
+# Three judges that this project didn't write. Where one can't be had, its tests are skipped and say so.
 CONTRACT := tests/contract/build/schema.json
+VALUES := tests/convex_values/node_modules/.package-lock.json
 AIRBYTE := $(VENV)-airbyte/.installed
 
 .PHONY: judges
-judges: $(if $(shell command -v npm),$(CONTRACT)) $(AIRBYTE) ## Convex's published types, and a client that others wrote: they judge the tests
-	@$(if $(shell command -v npm),,echo "no npm: Convex's published types will judge nothing; install Node.js 20 or later")
+judges: $(if $(shell command -v npm),$(CONTRACT) $(VALUES)) $(AIRBYTE) ## Convex's types and encoder, and a client that others wrote: they judge the tests
+	@$(if $(shell command -v npm),,echo "no npm: Convex's types and encoder will judge nothing; install Node.js 20 or later")
 
 $(CONTRACT): $(addprefix tests/contract/,package-lock.json contract.ts make-schema.mjs)
 	npm --prefix tests/contract ci --silent --ignore-scripts
 	cd tests/contract && node make-schema.mjs
+
+$(VALUES): tests/convex_values/package-lock.json
+	npm --prefix tests/convex_values ci --silent --ignore-scripts --omit=optional
+	@touch $@
 
 $(AIRBYTE): requirements/airbyte.txt | $(BIN)/python
 	@rm -rf $(VENV)-airbyte && mkdir $(VENV)-airbyte

@@ -1,0 +1,235 @@
+"""The last build: what dbt tells of it, and whether it may be handed out."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from extract.rawzone import RawZone
+from publish.errors import PublishError
+from publish.sql import quoted
+
+PASSED = {"success", "pass", "warn", "no-op"}
+"""How dbt ends what is well. A test that may fail ends with `warn`, and so does one whose limit isn't reached."""
+NAMES_IN_AN_ERROR = 10
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as its contract has it."""
+
+    name: str
+    data_type: str
+    description: str
+    is_required: bool
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A relation of the build, and the columns that its rows are put in order by; None where that takes all of them."""
+
+    name: str
+    order: list[str] | None
+
+    @property
+    def order_by(self) -> str:
+        """The order as SQL. It depends on no setting, and no two rows are equal in it."""
+        return ", ".join(f"{quoted(name)} asc nulls first" for name in self.order) if self.order else "all"
+
+
+@dataclass(frozen=True)
+class Mart(Relation):
+    """A public model."""
+
+    description: str
+    columns: list[Column]
+    is_view: bool
+
+
+@dataclass(frozen=True)
+class SourceRun:
+    """A run of the raw zone that went into the build. `snapshot_ts` is in nanoseconds since 1970."""
+
+    run_id: str
+    kind: str
+    snapshot_ts: int | None
+    source_type: str
+    source_name: str
+
+
+@dataclass(frozen=True)
+class Build:
+    """A build that passed: every model, seed and test of it."""
+
+    database: Path
+    catalog: str
+    """The name by which its views and functions call the database."""
+    invocation_id: str
+    built_at: datetime
+    dbt_version: str
+    marts: list[Mart]
+    internal: list[Relation]
+    """What isn't public, and a public view or a function reads."""
+    source_runs: list[SourceRun]
+
+    @property
+    def build_id(self) -> str:
+        """`YYYYMMDDTHHMMSSZ-<12 hex>`: when dbt was done (UTC), and which command it was. Sorts by time."""
+        return f"{self.built_at:%Y%m%dT%H%M%SZ}-{self.invocation_id.replace('-', '')[:12]}"
+
+    @property
+    def snapshot_ts(self) -> int | None:
+        """Time of the newest snapshot in it, in nanoseconds since 1970; None where no run knows one."""
+        return max((run.snapshot_ts for run in self.source_runs if run.snapshot_ts is not None), default=None)
+
+
+def audit(target: Path, database: Path, zone: RawZone) -> Build:
+    """Return the last build, if all of it passed and it was made of what the raw zone holds now.
+
+    `target` is where dbt leaves its results. Raises PublishError with the names of what failed, or with what else
+    keeps the build from being published.
+    """
+    results, manifest = _artifact(target / "run_results.json"), _artifact(target / "manifest.json")
+    try:
+        _refuse_unless_whole(target, results, manifest)
+        runs = _source_runs(database, results["metadata"]["invocation_id"])
+        _refuse_unless_current(zone, runs)
+        return Build(
+            database,
+            database.stem,
+            results["metadata"]["invocation_id"],
+            datetime.fromisoformat(results["metadata"]["generated_at"]),
+            results["metadata"]["dbt_version"],
+            _marts(manifest),
+            _internal(manifest),
+            runs,
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise PublishError(f"{target} isn't what this version of dbt writes ({error!r}): run dbt build") from error
+
+
+def _artifact(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PublishError(f"{path} can't be read ({error}): run dbt build") from error
+
+
+def _refuse_unless_whole(target: Path, results: dict[str, Any], manifest: dict[str, Any]) -> None:
+    command, arguments = results["args"].get("invocation_command", "dbt"), results["args"]
+    if results["metadata"]["invocation_id"] != manifest["metadata"]["invocation_id"]:
+        raise PublishError(f"{target} holds the results of one dbt command and the manifest of another: run dbt build")
+    if arguments["which"] != "build" or arguments.get("empty") or arguments.get("sample"):
+        raise PublishError(f"the last dbt command was {command!r}, which isn't a whole build: run dbt build")
+
+    nodes = manifest["nodes"] | manifest["unit_tests"] | manifest.get("functions", {})
+    status = {one["unique_id"]: one["status"] for one in results["results"]}
+    failed = [key for key, how in status.items() if how not in PASSED]
+    if failed:
+        first_of_all = [key for key in failed if status[key] != "skipped"] or failed
+        names = [f"{nodes.get(key, {'resource_type': 'hook'})['resource_type']} {_name(key)}" for key in first_of_all]
+        skipped = len(failed) - len(first_of_all)
+        left_out = f", and {skipped} skipped after them" if skipped else ""
+        raise PublishError(f"the last build failed in {_listed(names)}{left_out}: mend that, and run dbt build")
+    missing = [key for key, node in nodes.items() if _has_to_pass(node) and key not in status]
+    if missing:
+        names = [f"{nodes[key]['resource_type']} {_name(key)}" for key in missing]
+        raise PublishError(f"the last dbt command, {command!r}, left out {_listed(names)}: run dbt build")
+
+
+def _has_to_pass(node: dict[str, Any]) -> bool:
+    if node["resource_type"] == "test":
+        return node["config"]["severity"].lower() == "error"
+    if node["resource_type"] in ("model", "seed", "snapshot"):
+        return node["config"]["materialized"] != "ephemeral"
+    return node["resource_type"] in ("unit_test", "function")
+
+
+def _name(unique_id: str) -> str:
+    """Return `x` of `model.project.x`, `test.project.x.0123abcdef` and `unit_test.project.model.x`."""
+    kind, _project, *names = unique_id.split(".")
+    return names[0] if kind == "test" else names[-1]
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(sorted(names)[:NAMES_IN_AN_ERROR])
+    return shown if len(names) <= NAMES_IN_AN_ERROR else f"{shown} and {len(names) - NAMES_IN_AN_ERROR} more"
+
+
+def _source_runs(database: Path, invocation_id: str) -> list[SourceRun]:
+    columns = "invocation_id, run_id, kind, snapshot_ts, source_type, source_name"
+    query = f"select {columns} from raw.build_runs order by run_id"  # noqa: S608 - columns of ours
+    try:
+        with duckdb.connect(str(database), read_only=True) as connection:
+            rows = connection.execute(query).fetchall()
+    except duckdb.Error as error:
+        raise PublishError(f"{database} can't be read ({_first_line(error)}): run dbt build") from error
+    if not rows:
+        raise PublishError(f"no run had landed when {database} was built: python -m extract load PATH, then dbt build")
+    if {row[0] for row in rows} != {invocation_id}:
+        raise PublishError(f"{database} was made by another dbt command than the last one: run dbt build")
+    return [SourceRun(*row[1:]) for row in rows]
+
+
+def _first_line(error: duckdb.Error) -> str:
+    return str(error).split("\n", 1)[0]
+
+
+def _refuse_unless_current(zone: RawZone, runs: list[SourceRun]) -> None:
+    built, visible = {run.run_id for run in runs}, set(zone.run_ids())
+    if newer := sorted(visible - built):
+        raise PublishError(f"run {newer[-1]} landed in {zone.directory} after the build began: run dbt build")
+    if gone := sorted(built - visible):
+        raise PublishError(f"run {gone[0]}, which the build read, is no longer in {zone.directory}: run dbt build")
+
+
+def _marts(manifest: dict[str, Any]) -> list[Mart]:
+    grains = _grains(manifest)
+    marts = []
+    for key, node in manifest["nodes"].items():
+        if node.get("access") != "public":
+            continue
+        if key not in grains:
+            raise PublishError(f"{node['name']} has no test of its grain: give it unique or unique_combination")
+        columns = [
+            Column(
+                column["name"],
+                column["data_type"],
+                column["description"].strip(),
+                any(one["type"] == "not_null" for one in column["constraints"]),
+            )
+            for column in node["columns"].values()
+        ]
+        is_view = node["config"]["materialized"] == "view"
+        marts.append(Mart(node["alias"], _order(node, grains[key]), node["description"].strip(), columns, is_view))
+    return sorted(marts, key=lambda mart: mart.name)
+
+
+def _internal(manifest: dict[str, Any]) -> list[Relation]:
+    nodes, grains = manifest["nodes"], _grains(manifest)
+    is_public = {key: node.get("access") == "public" for key, node in nodes.items()}
+    readers = [n for key, n in nodes.items() if is_public[key] and n["config"]["materialized"] == "view"]
+    readers += manifest.get("functions", {}).values()
+    read = {key for reader in readers for key in reader["depends_on"]["nodes"] if key in nodes and not is_public[key]}
+    relations = (Relation(nodes[key]["alias"], _order(nodes[key], grains.get(key))) for key in read)
+    return sorted(relations, key=lambda relation: relation.name)
+
+
+def _grains(manifest: dict[str, Any]) -> dict[str, list[str]]:
+    """Return for each model the columns that a test holds to be unique."""
+    grains: dict[str, list[str]] = {}
+    for _key, node in sorted(manifest["nodes"].items()):
+        test = node.get("test_metadata") or {}
+        if test.get("name") in ("unique", "unique_combination"):
+            columns = test["kwargs"].get("columns") or [test["kwargs"]["column_name"]]
+            grains.setdefault(node["attached_node"], [column.strip('"') for column in columns])
+    return grains
+
+
+def _order(node: dict[str, Any], grain: list[str] | None) -> list[str] | None:
+    """Return the grain, after the columns of `published_first_by`: what is asked for together stands together."""
+    first = node["config"]["meta"].get("published_first_by", [])
+    return [*first, *(name for name in grain if name not in first)] if grain else None

@@ -1,0 +1,135 @@
+"""palettes.duckdb and parquet/: the public relations of a build, in files of their own.
+
+The marts keep their contract: types, not-null constraints and descriptions. A mart that is a view stays one, since
+what it joins is an eighth of the size of what it shows (`tag_values`, docs/decisions/0006-the-published-set.md); the
+tables that it reads go along in the schema `internal`. So do those that a function reads.
+"""
+
+import shutil
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import duckdb
+
+from extract.settings import setting
+from publish.build import Build, Mart
+from publish.errors import PublishError
+from publish.sql import literal, moved, quoted
+
+STORAGE_VERSION = "v1.4.0"
+"""The oldest that knows typed arguments of functions: readers need DuckDB 1.4 or later."""
+Progress = Callable[[str], None]
+
+
+def write_database(build: Build, path: Path, git_commit: str | None, step: Progress) -> None:
+    """Write the public relations and all functions of a build to a new file. Raises duckdb.Error or PublishError."""
+    catalog, copy = quoted(build.catalog), quoted(f"{build.catalog}_published")
+    with _connection(path.parent) as connection:
+        connection.execute(f"attach {literal(str(build.database))} as {catalog} (read_only)")
+        connection.execute(f"attach {literal(str(path))} as {copy} (storage_version '{STORAGE_VERSION}')")
+        connection.execute(f"create schema {copy}.internal")
+        for relation in build.internal:
+            step(relation.name)
+            rows = f"select * from {catalog}.main.{quoted(relation.name)} order by {relation.order_by}"
+            connection.execute(f"create table {copy}.internal.{quoted(relation.name)} as {rows}")
+        for mart in build.marts:
+            if not mart.is_view:
+                step(mart.name)
+                _copy_table(connection, mart, catalog, copy)
+        made_of = _functions_and_views(connection, build, path.parent)
+    internal = {relation.name for relation in build.internal}
+    with duckdb.connect(str(path)) as connection:
+        for statement in made_of:
+            try:
+                connection.execute(moved(statement, build.catalog, internal))
+            except duckdb.Error as error:
+                what = " ".join(statement.split()[1:3])
+                raise PublishError(f"{what} can't be published, for it needs what isn't public: {error}") from error
+        for mart in build.marts:
+            _describe(connection, mart)
+        _comment_functions(connection, build)
+        _say_which_build(connection, build, git_commit)
+
+
+def write_parquet(build: Build, database: Path, directory: Path, step: Progress) -> None:
+    """Write each mart to `<mart>.parquet`: the same bytes for the same rows, whatever the number of threads."""
+    directory.mkdir()
+    with _connection(directory.parent) as connection:
+        connection.execute(f"attach {literal(str(database))} as published (read_only)")
+        connection.execute("use published")
+        for mart in build.marts:
+            step(f"{mart.name}.parquet")
+            rows = f"select * from main.{quoted(mart.name)} order by {mart.order_by}"
+            path = literal(str(directory / f"{mart.name}.parquet"))
+            connection.execute(f"copy ({rows}) to {path} (format parquet, compression zstd)")
+
+
+@contextmanager
+def _connection(directory: Path) -> Generator[duckdb.DuckDBPyConnection]:
+    """Connect to no database, within the limits that the settings give. What memory can't hold goes to `directory`."""
+    spilled = directory / "spilled"
+    config: dict[str, Any] = {
+        "memory_limit": setting("DUCKDB_MEMORY_LIMIT", "4GB") or "4GB",
+        "temp_directory": str(spilled),
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    if threads := setting("DUCKDB_THREADS"):
+        config["threads"] = threads
+    try:
+        with duckdb.connect(config=config) as connection:
+            yield connection
+    finally:
+        shutil.rmtree(spilled, ignore_errors=True)
+
+
+def _copy_table(connection: duckdb.DuckDBPyConnection, mart: Mart, catalog: str, copy: str) -> None:
+    columns = (f"{quoted(c.name)} {c.data_type}{' not null' if c.is_required else ''}" for c in mart.columns)
+    connection.execute(f"create table {copy}.main.{quoted(mart.name)} ({', '.join(columns)})")
+    names = ", ".join(quoted(column.name) for column in mart.columns)
+    rows = f"select {names} from {catalog}.main.{quoted(mart.name)} order by {mart.order_by}"
+    connection.execute(f"insert into {copy}.main.{quoted(mart.name)} {rows}")
+
+
+def _functions_and_views(connection: duckdb.DuckDBPyConnection, build: Build, directory: Path) -> list[str]:
+    """Return the statements that made them. Only an export tells the defaults of a function's arguments."""
+    connection.execute("attach ':memory:' as schema_only")
+    connection.execute(f"copy from database {quoted(build.catalog)} to schema_only (schema)")
+    connection.execute("use schema_only")
+    with TemporaryDirectory(dir=directory) as folder:
+        connection.execute(f"export database {literal(folder)}")
+        schema = (Path(folder) / "schema.sql").read_text(encoding="utf-8")
+    views = {f"VIEW {mart.name}" for mart in build.marts if mart.is_view}
+    statements = [statement.query.strip() for statement in connection.extract_statements(schema)]
+    return [s for s in statements if s.startswith("CREATE MACRO ") or " ".join(s.split()[1:3]) in views]
+
+
+def _describe(connection: duckdb.DuckDBPyConnection, mart: Mart) -> None:
+    relation = f"main.{quoted(mart.name)}"
+    connection.execute(f"comment on {'view' if mart.is_view else 'table'} {relation} is {literal(mart.description)}")
+    for column in mart.columns:
+        connection.execute(f"comment on column {relation}.{quoted(column.name)} is {literal(column.description)}")
+
+
+def _comment_functions(connection: duckdb.DuckDBPyConnection, build: Build) -> None:
+    with duckdb.connect(str(build.database), read_only=True) as source:
+        comments = source.execute(
+            "select function_name, function_type, comment from duckdb_functions() where not internal and comment <> ''"
+        ).fetchall()
+    for name, kind, comment in comments:
+        what = "macro table" if kind == "table_macro" else "macro"
+        connection.execute(f"comment on {what} main.{quoted(name)} is {literal(comment)}")
+
+
+def _say_which_build(connection: duckdb.DuckDBPyConnection, build: Build, git_commit: str | None) -> None:
+    connection.execute(
+        "create table main.published_build"
+        " (build_id varchar not null, built_at timestamp not null, snapshot_ts bigint, git_commit varchar)"
+    )
+    built_at = build.built_at.replace(tzinfo=None)
+    row = [build.build_id, built_at, build.snapshot_ts, git_commit]
+    connection.execute("insert into main.published_build values (?, ?, ?, ?)", row)
+    connection.execute("comment on table main.published_build is 'One row: the build that this file holds.'")

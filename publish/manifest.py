@@ -1,0 +1,135 @@
+"""manifest.json: what a published set is made of, and whether it still is."""
+
+import hashlib
+import json
+import subprocess
+import zipfile
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+
+from extract import __version__
+from publish.build import Build, SourceRun
+from publish.database import STORAGE_VERSION
+from publish.errors import PublishError
+from publish.sql import quoted
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """A file of a set. `path` is relative to the set; `rows` are those of all tables in it."""
+
+    path: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The content of `manifest.json`. Times are ISO 8601 (UTC); `snapshot_ts` is in nanoseconds since 1970."""
+
+    build_id: str
+    built_at: str
+    published_at: str
+    source_runs: list[SourceRun]
+    snapshot_ts: int | None
+    git_commit: str | None
+    """The commit, and `-dirty` after it where files differed from it. None outside a repository."""
+    versions: dict[str, str]
+    counts: dict[str, int]
+    files: list[FileEntry]
+
+    def write(self, directory: Path) -> None:
+        """Write it into a set."""
+        content = json.dumps(asdict(self), ensure_ascii=False, indent=2)
+        (directory / MANIFEST).write_text(f"{content}\n", encoding="utf-8", errors="backslashreplace")
+
+    @classmethod
+    def read(cls, directory: Path) -> "Manifest":
+        """Read the one of a set. Raises PublishError if it can't be read."""
+        path = directory / MANIFEST
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            content["files"] = [FileEntry(**entry) for entry in content["files"]]
+            content["source_runs"] = [SourceRun(**run) for run in content["source_runs"]]
+            return cls(**content)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise PublishError(
+                f"{path} can't be read ({error}): publish anew with dbt build, python -m publish"
+            ) from error
+
+
+def git_commit(project: Path) -> str | None:
+    """Return the commit that a directory is at; None where that can't be told."""
+    command = ["git", "-C", str(project), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() or None
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def versions(build: Build) -> dict[str, str]:
+    """Return the versions of all that had a part in a set."""
+    return {
+        "palette-analytics": __version__,
+        "dbt-core": build.dbt_version,
+        "dbt-duckdb": version("dbt-duckdb"),
+        "duckdb": duckdb.__version__,
+        "duckdb-storage": STORAGE_VERSION,
+    }
+
+
+def files_of(directory: Path) -> list[FileEntry]:
+    """Return an entry for each file of a set but its manifest. Raises OSError, or ValueError for a damaged file."""
+    paths = sorted(p for p in directory.rglob("*") if p.is_file() and p != directory / MANIFEST)
+    return [_entry(path, directory) for path in paths]
+
+
+def differences(directory: Path) -> list[str]:
+    """Return what in a set isn't as its manifest says, one sentence each. Raises PublishError if that can't be read."""
+    manifest = Manifest.read(directory)
+    found = [] if directory.name == manifest.build_id else [f"the set is of build {manifest.build_id}"]
+    expected = {entry.path: entry for entry in manifest.files}
+    present = {str(p.relative_to(directory)) for p in directory.rglob("*") if p.is_file()} - {MANIFEST}
+    found += [f"{path} is missing" for path in sorted(expected.keys() - present)]
+    found += [f"{path} isn't in the manifest" for path in sorted(present - expected.keys())]
+    for path in sorted(expected.keys() & present):
+        entry = expected[path]
+        size, digest = _fingerprint(directory / path)
+        if size != entry.bytes:
+            found.append(f"{path} has {size:,} bytes instead of {entry.bytes:,}")
+        elif digest != entry.sha256:
+            found.append(f"{path} has other bytes: SHA-256 {digest} instead of {entry.sha256}")
+        elif (rows := _rows(directory / path)) != entry.rows:
+            found.append(f"{path} has {rows:,} rows instead of {entry.rows:,}")
+    return found
+
+
+def _entry(path: Path, directory: Path) -> FileEntry:
+    return FileEntry(str(path.relative_to(directory)), _rows(path), *_fingerprint(path))
+
+
+def _fingerprint(path: Path) -> tuple[int, str]:
+    with path.open("rb") as file:
+        return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _rows(path: Path) -> int:
+    if path.suffix == ".parquet":
+        return pq.read_metadata(path).num_rows
+    if path.suffix == ".duckdb":
+        with duckdb.connect(str(path), read_only=True) as connection:
+            tables = connection.execute("select schema_name, table_name from duckdb_tables()").fetchall()
+            return sum(len(connection.table(f"{quoted(schema)}.{quoted(table)}")) for schema, table in tables)
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if name.endswith("/documents.jsonl")]
+            return sum(sum(1 for _line in archive.open(name)) for name in names)
+    with path.open("rb") as file:
+        return sum(1 for _line in file)

@@ -1,0 +1,107 @@
+"""The published sets: one directory each, made visible by a rename, and a link to the one that counts.
+
+<publish_dir>/<build_id>/            a set; it never changes
+<publish_dir>/current -> <build_id>  what readers open; switched by renaming a new link over it
+<publish_dir>/.incoming/             a set being written, or one being deleted; nobody reads it
+<publish_dir>/.lock                  held by the one process that publishes
+"""
+
+import fcntl
+import re
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from extract.rawzone import sync_to_disk
+from extract.settings import setting
+from publish.errors import PublishError
+
+DEFAULT_PUBLISH_DIR = "data/published"
+CURRENT = "current"
+_BUILD_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{12}")
+
+
+def publish_dir(flag: str | None) -> Path:
+    """Return where the sets are: `--publish-dir`, else `PUBLISH_DIR`, else `data/published`."""
+    return Path(flag or setting("PUBLISH_DIR", DEFAULT_PUBLISH_DIR) or DEFAULT_PUBLISH_DIR)
+
+
+class PublishedSets:
+    """The directory that holds the sets."""
+
+    def __init__(self, directory: Path):
+        self.directory = directory
+        self._incoming = directory / ".incoming"
+
+    def ids(self) -> list[str]:
+        """Return the ids of the visible sets, oldest first."""
+        if not self.directory.is_dir():
+            return []
+        return sorted(path.name for path in self.directory.iterdir() if _BUILD_ID.fullmatch(path.name))
+
+    def current(self) -> str | None:
+        """Return the id of the set that readers open; None where nothing is published."""
+        link = self.directory / CURRENT
+        return link.readlink().name if link.is_symlink() else None
+
+    def find(self, name: str | None) -> Path:
+        """Return the directory of a set: a build id, or a path; without one, the current set. Raises PublishError."""
+        if name is None:
+            current = self.current()
+            if current is None:
+                raise PublishError(f"{self.directory} holds no published set yet: run python -m publish")
+            return self.directory / current
+        for path in (self.directory / name, Path(name)):
+            if path.is_dir():
+                return path.resolve()
+        raise PublishError(f"there is no set {name} in {self.directory}: it holds {', '.join(self.ids()) or 'none'}")
+
+    @contextmanager
+    def lock(self) -> Generator[None]:
+        """Hold the lock, which the system lets go of when the process ends, and clear what a crash has left.
+
+        Raises PublishError if another process holds it.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with (self.directory / ".lock").open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise PublishError(
+                    f"another process is publishing to {self.directory}: wait until it is done, then try again"
+                ) from error
+            shutil.rmtree(self._incoming, ignore_errors=True)
+            try:
+                yield
+            finally:
+                shutil.rmtree(self._incoming, ignore_errors=True)
+
+    @contextmanager
+    def new(self, build_id: str) -> Generator[Path]:
+        """Write a set: visible, whole and on disk when the block ends, gone without a trace when it raises."""
+        directory = self._incoming / build_id
+        directory.mkdir(parents=True)
+        yield directory
+        for path in (*directory.rglob("*"), directory):
+            if path.is_file():
+                path.chmod(path.stat().st_mode & ~0o222)  # nobody changes it by opening it
+            sync_to_disk(path)
+        directory.rename(self.directory / build_id)
+        sync_to_disk(self.directory)
+
+    def switch(self, build_id: str) -> None:
+        """Make a set the current one, in one step."""
+        self._incoming.mkdir(exist_ok=True)
+        link = self._incoming / CURRENT
+        link.symlink_to(build_id)
+        link.rename(self.directory / CURRENT)
+        sync_to_disk(self.directory)
+
+    def prune(self, keep: int) -> list[str]:
+        """Delete all sets but the last `keep` and the current one, and return their ids."""
+        gone = [build_id for build_id in self.ids()[:-keep] if build_id != self.current()]
+        self._incoming.mkdir(exist_ok=True)
+        for build_id in gone:
+            (self.directory / build_id).rename(self._incoming / build_id)  # no half of it is ever visible
+        return gone
