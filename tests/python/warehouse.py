@@ -19,8 +19,9 @@ PROJECT = Path(__file__).parents[2]
 class Warehouse:
     """A raw zone and a database under one directory. The settings stay the same, so dbt parses the project once."""
 
-    def __init__(self, directory: Path):
+    def __init__(self, directory: Path, project: Path = PROJECT):
         self.directory = directory
+        self.project = project
         self.raw_dir = directory / "raw"
         self.database = directory / "build.duckdb"
         self.target = directory / "target"
@@ -47,8 +48,8 @@ class Warehouse:
             "DUCKDB_PATH": str(self.database),
             "DBT_TARGET_PATH": str(self.target),
             "DBT_LOG_PATH": str(self.directory / "logs"),
-            "DBT_PROJECT_DIR": str(PROJECT),
-            "DBT_PROFILES_DIR": str(PROJECT),
+            "DBT_PROJECT_DIR": str(self.project),
+            "DBT_PROFILES_DIR": str(self.project),
         }
         before = {name: os.environ.get(name) for name in settings}
         os.environ.update(settings)

@@ -1,0 +1,87 @@
+"""What the tests of `publish` share: a build to publish, further builds of it, and a reader."""
+
+import json
+import shutil
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from extract.rawzone import RawZone
+from publish.release import Published, publish
+from publish.sets import PublishedSets
+
+ARTIFACTS = ("run_results.json", "manifest.json")
+
+
+@dataclass(frozen=True)
+class BuiltPlace:
+    """A database, the raw zone that it was made of, and what dbt has told of it."""
+
+    database: Path
+    raw_dir: Path
+    target: Path
+
+    def copied(self, directory: Path) -> "BuiltPlace":
+        """A place of its own, to be changed."""
+        copy = BuiltPlace(directory / self.database.name, directory / "raw", directory / "target")
+        copy.target.mkdir(parents=True)
+        shutil.copy(self.database, copy.database)
+        shutil.copytree(self.raw_dir, copy.raw_dir)
+        for name in ARTIFACTS:
+            shutil.copy(self.target / name, copy.target / name)
+        return copy
+
+    def publish(self, directory: Path, keep: int = 3) -> Published:
+        """Publish it to a directory."""
+        zone, sets = RawZone(self.raw_dir), PublishedSets(directory)
+        return publish(self.target, self.database, zone, sets, keep, lambda _name, _done, _total: None)
+
+    def settings(self, directory: Path) -> dict[str, str]:
+        """The settings by which the command publishes it to a directory."""
+        return {
+            "DUCKDB_PATH": str(self.database),
+            "RAW_DIR": str(self.raw_dir),
+            "DBT_TARGET_PATH": str(self.target),
+            "PUBLISH_DIR": str(directory),
+        }
+
+    def results(self) -> dict[str, Any]:
+        """What dbt has told of the last command."""
+        return json.loads((self.target / "run_results.json").read_text())
+
+    def manifest(self) -> dict[str, Any]:
+        """The project as dbt sees it."""
+        return json.loads((self.target / "manifest.json").read_text())
+
+    def build_again(self, number: int) -> str:
+        """Make the next build of it, `number` seconds later and with one palette more, as dbt would; return its id."""
+        invocation_id = str(uuid.uuid4())
+        for name in ARTIFACTS:
+            content = json.loads((self.target / name).read_text())
+            content["metadata"]["invocation_id"] = invocation_id
+            moment = datetime(2030, 1, 1, tzinfo=UTC) + timedelta(seconds=number)
+            content["metadata"]["generated_at"] = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            (self.target / name).write_text(json.dumps(content))
+        with duckdb.connect(str(self.database)) as connection:
+            connection.execute("update raw.build_runs set invocation_id = ?", [invocation_id])
+            one_more = "insert into palettes by name (select * replace (? as palette_seed) from palettes limit 1)"
+            connection.execute(one_more, [f"palette of build {number}"])
+        return f"{moment:%Y%m%dT%H%M%SZ}-{invocation_id.replace('-', '')[:12]}"
+
+
+def read_current(directory: Path) -> str:
+    """Read the current set as a consumer does, see that all of it is of one build, and return its id."""
+    path = (directory / "current").resolve(strict=True)
+    manifest = json.loads((path / "manifest.json").read_text())
+    with duckdb.connect(str(path / "palettes.duckdb"), read_only=True) as connection:
+        (build_id,) = connection.execute("select build_id from published_build").fetchone() or ("",)
+        (palettes,) = connection.execute("select count(*) from palettes").fetchone() or (0,)
+        parquet = str(path / "parquet" / "palettes.parquet")
+        (in_parquet,) = connection.execute("select count(*) from read_parquet(?)", [parquet]).fetchone() or (0,)
+    assert manifest["build_id"] == build_id == path.name
+    assert manifest["counts"]["palettes"] == palettes == in_parquet
+    return build_id

@@ -1,0 +1,541 @@
+"""`python -m publish`: what it refuses, and what it hands out, on the sample with hostile tags among the answers."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from conftest import ROOT
+from published import ARTIFACTS, BuiltPlace, read_current
+from warehouse import PROJECT, Warehouse
+
+from extract.load import load
+from extract.rawzone import RawZone
+from publish.cli import main
+from publish.errors import PublishError
+from publish.manifest import differences
+from publish.sets import PublishedSets
+
+SAMPLE = PROJECT / "sample" / "convex-export.zip"
+# What a model said, and the key by which it is counted.
+HOSTILE = {
+    "a\x00b": "a\x00b",
+    "🧑\u200d🚀": "🧑\u200d🚀",
+    "\u200fשלום": "\u200fשלום",
+    "__proto__": "__proto__",
+    "凉": "凉",
+    "l\u2028s": "l s",
+    "$integer": "$integer",
+    "'; drop table palettes; --": "'; drop table palettes; --",
+    '"': '"',
+    "\\": "\\",
+    "İ": "i",
+    "\ufeff": "",
+}
+FUNCTIONS = """
+    create macro above(n, least := 1) as n >= least;
+    create macro odd_seeds(wanted := null, max_rows := 2) as table (
+        select palette_seed, 'build.main.palettes is a text' as note from {catalog}.main.palettes
+        where (wanted is null or palette_seed = wanted) and above(result_count) order by palette_seed limit max_rows
+    );
+    comment on macro table odd_seeds is 'Palettes, the first of all.';
+"""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> BuiltPlace:
+    warehouse = Warehouse(tmp_path_factory.mktemp("built"))
+    warehouse.land(SAMPLE)
+    with zipfile.ZipFile(SAMPLE) as export:
+        answers = export.read("palette_tags/documents.jsonl").decode().split("\n")[:-1]
+    hostile = {"_id": "h", "_creationTime": 1.5, "seed": "hostile", "promptVersion": "v", "model": "m", "provider": "p"}
+    warehouse.land_documents("palette_tags", [*answers, json.dumps(hostile | {"tags": {"mood": [*HOSTILE]}})])
+    warehouse.run("build")
+    with duckdb.connect(str(warehouse.database)) as connection:
+        connection.execute(FUNCTIONS.format(catalog='"build"'))
+    return BuiltPlace(warehouse.database, warehouse.raw_dir, warehouse.target)
+
+
+@pytest.fixture(scope="module")
+def published(built: BuiltPlace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The current set of the build."""
+    directory = tmp_path_factory.mktemp("published")
+    built.publish(directory)
+    return directory / "current"
+
+
+@pytest.fixture
+def place(built: BuiltPlace, tmp_path: Path) -> BuiltPlace:
+    """The build, to be changed."""
+    return built.copied(tmp_path / "place")
+
+
+def marts(place: BuiltPlace) -> list[dict[str, Any]]:
+    return [node for node in place.manifest()["nodes"].values() if node.get("access") == "public"]
+
+
+def rows(database: Path, query: str, *arguments: Any) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(database), read_only=True) as connection:
+        return connection.execute(query, arguments).fetchall()
+
+
+# What is handed out
+
+
+def test_every_public_table_is_published_with_all_its_rows(built: BuiltPlace, published: Path) -> None:
+    names = {mart["name"] for mart in marts(built)}
+    assert {path.stem for path in (published / "parquet").iterdir()} == names
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{built.database}' as build (read_only)")
+        connection.execute(f"attach '{published}/palettes.duckdb' as another_name (read_only)")
+        found = connection.execute(
+            "select table_name from information_schema.tables"
+            " where table_catalog = 'another_name' and table_schema = 'main'"
+        )
+        assert {row[0] for row in found.fetchall()} == names | {"published_build"}
+        for name in names:
+            for copy in (f"another_name.main.{name}", f"read_parquet('{published}/parquet/{name}.parquet')"):
+                for one, other in ((f"build.main.{name}", copy), (copy, f"build.main.{name}")):
+                    query = f"select count(*) from (from {one} except all from {other})"
+                    assert connection.execute(query).fetchone() == (0,), copy
+
+
+def test_the_published_files_have_the_columns_and_types_of_the_contract(built: BuiltPlace, published: Path) -> None:
+    for mart in marts(built):
+        assert mart["contract"]["enforced"]
+        columns = mart["columns"].values()
+        with duckdb.connect(str(published / "palettes.duckdb"), read_only=True) as connection:
+            types = ", ".join(f'"{column["name"]}" {column["data_type"]}' for column in columns)
+            connection.execute(f"create temp table contract ({types})")
+            shape = "select column_name, column_type from (describe from {})"
+            contract = connection.execute(shape.format("temp.contract")).fetchall()
+            parquet = f"read_parquet('{published}/parquet/{mart['name']}.parquet')"
+            assert connection.execute(shape.format(f"main.{mart['name']}")).fetchall() == contract
+            assert connection.execute(shape.format(parquet)).fetchall() == contract
+            found = connection.execute(
+                "select column_name, comment, is_nullable from duckdb_columns()"
+                " where schema_name = 'main' and table_name = ? order by column_index",
+                [mart["name"]],
+            ).fetchall()
+        required = {c["name"] for c in columns if any(one["type"] == "not_null" for one in c["constraints"])}
+        assert [(name, comment) for name, comment, _ in found] == [
+            (column["name"], column["description"].strip()) for column in columns
+        ]
+        assert {name for name, _, is_nullable in found if not is_nullable} == required
+
+
+def test_the_consensus_for_convex_has_the_fields_of_the_contract(built: BuiltPlace, published: Path) -> None:
+    (mart,) = (mart for mart in marts(built) if mart["name"] == "palette_tag_consensus")
+    for line in (published / "convex" / "palette_tag_consensus.jsonl").read_text().split("\n")[:-1]:
+        document = json.loads(line)
+        assert [*document] == [*mart["columns"], "truncatedTags"]
+        assert [len(document["categorical"]), len(document["tags"])] == [4, 6]
+        numbers = [document["totalModels"], document["updatedAt"], document["truncatedTags"]]
+        entries = [e for tags in (document["categorical"] | document["tags"]).values() for e in tags]
+        assert all(type(number) is float for number in numbers + [entry["value"] for entry in entries])
+
+
+def test_hostile_tags_survive_in_every_form(published: Path) -> None:
+    query = "select tags.mood from {} where seed = 'hostile'"
+    in_database = rows(published / "palettes.duckdb", query.format("palette_tag_consensus"))[0][0]
+    parquet = f"read_parquet('{published}/parquet/palette_tag_consensus.parquet')"
+    in_parquet = rows(published / "palettes.duckdb", query.format(parquet))[0][0]
+    jsonl = (published / "convex" / "palette_tag_consensus.jsonl").read_bytes()
+    with zipfile.ZipFile(published / "convex" / "import.zip") as archive:
+        assert archive.read("palette_tag_consensus/documents.jsonl") == jsonl
+    documents = [json.loads(line) for line in jsonl.split(b"\n")[:-1]]
+    (in_jsonl,) = (document["tags"]["mood"] for document in documents if document["seed"] == "hostile")
+    expected = [{"key": key, "value": 1.0} for key in sorted(HOSTILE.values()) if key]
+    assert in_database == in_parquet == in_jsonl == expected
+    assert "🧑\u200d🚀".encode() in jsonl
+
+    said = {
+        raw for (raw,) in rows(published / "palettes.duckdb", "select raw_value from tag_values where result_id = 'h'")
+    }
+    assert said == set(HOSTILE)
+
+
+def test_the_import_is_a_uniform_zip_of_two_tables(built: BuiltPlace, published: Path) -> None:
+    manifest = json.loads((published / "manifest.json").read_text())
+    with zipfile.ZipFile(published / "convex" / "import.zip") as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == [
+            f"{table}/{name}.jsonl"
+            for table in ("palette_tag_consensus", "analytics_runs")
+            for name in ("documents", "generated_schema")
+        ]
+        assert archive.read("analytics_runs/generated_schema.jsonl") == b'"uniform"\n'
+        assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        (line,) = archive.read("analytics_runs/documents.jsonl").splitlines()
+    run = json.loads(line)
+    ((results, counted),) = rows(
+        built.database, "select count(*), count(*) filter (where status = 'success') from tag_results"
+    )
+    assert run.pop("publishedAt") > 1.7e12
+    assert run == {
+        "buildId": manifest["build_id"],
+        "snapshotTs": None,
+        "palettes": float(manifest["counts"]["palettes"]),
+        "results": float(results),
+        "countedResults": float(counted),
+        "consensusRows": float(manifest["counts"]["consensus_rows"]),
+        "truncatedTags": 0.0,
+    }
+    assert all(type(value) is float for name, value in run.items() if name not in ("buildId", "snapshotTs"))
+
+
+def test_functions_come_along_with_their_defaults_and_comments(built: BuiltPlace, published: Path) -> None:
+    query = "select * from odd_seeds({})"
+    expected = rows(built.database, query.format("max_rows := 5"))
+    assert len(expected) == 5
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{published}/palettes.duckdb' as other (read_only)")
+        connection.execute("use other")
+        assert connection.execute(query.format("max_rows := 5")).fetchall() == expected
+        assert connection.execute(query.format("")).fetchall() == expected[:2]
+        assert connection.execute(query.format(f"'{expected[1][0]}'")).fetchall() == expected[1:2]
+        comment = "select comment from duckdb_functions() where function_name = 'odd_seeds'"
+        assert connection.execute(comment).fetchall() == [("Palettes, the first of all.",)]
+    assert expected[0][1] == "build.main.palettes is a text"
+
+
+def test_a_function_that_reads_what_is_not_public_is_refused_by_name(place: BuiltPlace, tmp_path: Path) -> None:
+    with duckdb.connect(str(place.database)) as connection:
+        connection.execute("create macro secrets() as table select * from build.main.int_answers")
+    with pytest.raises(PublishError, match="MACRO secrets can't be published"):
+        place.publish(tmp_path / "published")
+    assert not [*(tmp_path / "published").glob("[!.]*")]
+
+
+def test_the_manifest_says_where_it_all_comes_from(built: BuiltPlace, published: Path) -> None:
+    manifest = json.loads((published / "manifest.json").read_text())
+    runs = RawZone(built.raw_dir).run_ids()
+    assert [run["run_id"] for run in manifest["source_runs"]] == runs
+    invocation = built.results()["metadata"]["invocation_id"].replace("-", "")
+    assert manifest["build_id"].endswith(invocation[:12])
+    assert manifest["versions"]["duckdb"] == duckdb.__version__
+    on_disk = {str(p.relative_to(published)) for p in published.rglob("*") if p.is_file()} - {"manifest.json"}
+    assert {entry["path"] for entry in manifest["files"]} == on_disk
+    counts = {entry["path"]: entry["rows"] for entry in manifest["files"]}
+    assert counts["convex/import.zip"] == counts["convex/palette_tag_consensus.jsonl"] + 1
+    for mart in marts(built):
+        count = rows(built.database, f"select count(*) from {mart['name']}")[0][0]
+        assert counts[f"parquet/{mart['name']}.parquet"] == count
+
+
+def test_publishing_again_with_other_threads_gives_the_same_bytes(
+    built: BuiltPlace, published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for threads in ("1", "2"):
+        monkeypatch.setenv("DUCKDB_THREADS", threads)
+        built.publish(tmp_path / threads)
+        for path in (*published.glob("parquet/*"), published / "convex" / "palette_tag_consensus.jsonl"):
+            again = tmp_path / threads / "current" / path.relative_to(published)
+            assert again.read_bytes() == path.read_bytes(), path.name
+
+
+def test_a_build_is_published_once(place: BuiltPlace, tmp_path: Path) -> None:
+    first, second = place.publish(tmp_path / "p"), place.publish(tmp_path / "p")
+    assert (first.is_new, second.is_new) == (True, False)
+    assert second.manifest == first.manifest
+
+
+# What is refused
+
+
+def refused(place: BuiltPlace, directory: Path) -> str:
+    """Publish in vain, see that nothing is there, and return the reason."""
+    with pytest.raises(PublishError) as caught:
+        place.publish(directory)
+    assert not [*directory.glob("[!.]*")]
+    assert not (directory / ".incoming").exists()
+    return str(caught.value)
+
+
+def test_a_failed_test_is_named(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(
+        PROJECT, project, ignore=lambda folder, names: [n for n in names if Path(folder) == PROJECT and n not in KEPT]
+    )
+    (project / "tests" / "no_palette_at_all.sql").write_text("select * from {{ ref('palettes') }}\n")
+    (project / "tests" / "no_tag_at_all.sql").write_text(
+        "{{ config(severity='warn') }}\nselect * from {{ ref('tag_totals') }}\n"
+    )
+    warehouse = Warehouse(tmp_path / "warehouse", project)
+    warehouse.directory.mkdir()
+    warehouse.land(SAMPLE)
+    assert not warehouse.dbt("build").success
+    place = BuiltPlace(warehouse.database, warehouse.raw_dir, warehouse.target)
+    reason = refused(place, tmp_path / "published")
+    assert "test no_palette_at_all" in reason
+    assert "no_tag_at_all" not in reason
+
+    (project / "tests" / "no_palette_at_all.sql").unlink()
+    warehouse.run("build")
+    assert place.publish(tmp_path / "published").is_new  # with a warning, which hinders nobody
+
+    warehouse.run("build", "--select", "palettes")
+    with pytest.raises(PublishError, match=r"left out .* and \d+ more: run dbt build"):
+        place.publish(tmp_path / "published")
+
+
+KEPT = ("dbt_project.yml", "profiles.yml", "models", "macros", "seeds", "tests", "functions")
+
+
+def edit(place: BuiltPlace, change: Callable[[dict[str, Any]], object]) -> None:
+    content = place.results()
+    change(content)
+    (place.target / "run_results.json").write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda r: r["results"].pop(), "left out"),
+        (lambda r: r["args"].update(which="docs generate"), "isn't a whole build"),
+        (lambda r: r["args"].update(empty=True), "isn't a whole build"),
+        (lambda r: r["metadata"].update(invocation_id="other"), "manifest of another"),
+        (lambda r: r["results"][-1].update(status="error"), "the last build failed in"),
+        (lambda r: r["results"][-1].update(status="skipped"), "the last build failed in"),
+        (lambda r: r.pop("args"), "isn't what this version of dbt writes"),
+    ],
+)
+def test_results_that_are_no_whole_pass_are_refused(
+    place: BuiltPlace, tmp_path: Path, change: Callable[[dict[str, Any]], object], reason: str
+) -> None:
+    edit(place, change)
+    said = refused(place, tmp_path / "published")
+    assert reason in said
+    assert "run dbt build" in said
+
+
+def test_a_run_that_landed_after_the_build_is_named(place: BuiltPlace, tmp_path: Path) -> None:
+    run = load(SAMPLE, RawZone(place.raw_dir))
+    assert f"run {run.run_id} landed" in refused(place, tmp_path / "published")
+
+
+def test_a_run_that_is_gone_is_named(place: BuiltPlace, tmp_path: Path) -> None:
+    first = RawZone(place.raw_dir).run_ids()[0]
+    shutil.rmtree(place.raw_dir / first)
+    assert f"run {first}, which the build read, is no longer" in refused(place, tmp_path / "published")
+
+
+def test_the_results_of_another_database_are_refused(place: BuiltPlace, tmp_path: Path) -> None:
+    with duckdb.connect(str(place.database)) as connection:
+        connection.execute("update raw.build_runs set invocation_id = 'another'")
+    assert "made by another dbt command" in refused(place, tmp_path / "published")
+
+
+def test_a_warehouse_without_any_run_is_refused(place: BuiltPlace, tmp_path: Path) -> None:
+    with duckdb.connect(str(place.database)) as connection:
+        connection.execute("delete from raw.build_runs")
+    assert "no run had landed" in refused(place, tmp_path / "published")
+
+
+@pytest.mark.parametrize("name", ARTIFACTS)
+def test_without_results_of_dbt_it_says_what_to_do(place: BuiltPlace, tmp_path: Path, name: str) -> None:
+    (place.target / name).write_text("{")
+    assert "run dbt build" in refused(place, tmp_path / "published")
+    (place.target / name).unlink()
+    assert "run dbt build" in refused(place, tmp_path / "published")
+
+
+def test_a_warehouse_that_is_being_written_is_refused(place: BuiltPlace, tmp_path: Path) -> None:
+    code = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(flush=True); sys.stdin.read()"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code, place.database], stdin=pipe, stdout=pipe) as writer:
+        assert writer.stdout
+        writer.stdout.readline()
+        assert "can't be read" in refused(place, tmp_path / "published")
+        writer.kill()
+
+
+# Sets
+
+
+def test_the_last_sets_stay_and_readers_keep_what_they_have_open(place: BuiltPlace, tmp_path: Path) -> None:
+    directory = tmp_path / "published"
+    place.publish(directory)
+    old = duckdb.connect(str(directory / "current" / "palettes.duckdb"), read_only=True)
+    ids = []
+    for number in range(4):
+        ids.append(place.build_again(number))
+        place.publish(directory)
+        assert read_current(directory) == ids[-1]
+    assert PublishedSets(directory).ids() == ids[1:]
+    assert (
+        old.execute("select count(*) from tag_values").fetchone()
+        == rows(place.database, "select count(*) from tag_values")[0]
+    )
+    old.close()
+    place.publish(directory, keep=1)
+    assert PublishedSets(directory).ids() == ids[-1:]
+
+
+def test_the_current_set_stays_even_where_later_ones_are_kept(place: BuiltPlace, tmp_path: Path) -> None:
+    directory = tmp_path / "published"
+    later = [place.build_again(number) for number in (5, 6)]
+    for number in (5, 6):
+        later[number - 5] = place.build_again(number)
+        place.publish(directory)
+    earlier = place.build_again(1)
+    place.publish(directory, keep=1)
+    assert PublishedSets(directory).ids() == [earlier, later[1]]
+    assert read_current(directory) == earlier
+
+
+def test_a_set_never_opens_for_writing_by_accident(published: Path) -> None:
+    files = [path for path in published.rglob("*") if path.is_file()]
+    assert files
+    assert not any(path.stat().st_mode & 0o222 for path in files)
+
+
+def test_what_a_crash_has_left_is_cleared_and_the_whole_set_of_a_crash_is_taken(
+    place: BuiltPlace, tmp_path: Path
+) -> None:
+    directory = tmp_path / "published"
+    (directory / ".incoming" / "20300101T000000Z-000000000000").mkdir(parents=True)
+    place.publish(directory)
+    assert not (directory / ".incoming").exists()
+    (directory / "current").unlink()  # as if it had ended between the two renames
+    assert not place.publish(directory).is_new
+    assert read_current(directory)
+
+
+def test_two_cannot_publish_at_once(place: BuiltPlace, tmp_path: Path) -> None:
+    with PublishedSets(tmp_path / "published").lock(), pytest.raises(PublishError, match="another process"):
+        place.publish(tmp_path / "published")
+
+
+def test_where_nothing_can_be_written_it_says_so(place: BuiltPlace, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PublishError, match="PUBLISH_DIR"):
+        place.publish(tmp_path / "file")
+
+
+# verify
+
+
+def damaged(published: Path, directory: Path) -> Path:
+    """A copy of a set, to be damaged."""
+    copy = directory / published.resolve().name
+    shutil.copytree(published.resolve(), copy)
+    for path in copy.rglob("*"):
+        path.chmod(0o755)
+    return copy
+
+
+def test_each_difference_from_the_manifest_is_named(published: Path, tmp_path: Path) -> None:
+    copy = damaged(published, tmp_path)
+    assert differences(copy) == []
+    database = copy / "palettes.duckdb"
+    content = bytearray(database.read_bytes())
+    content[len(content) // 2] ^= 1
+    database.write_bytes(content)
+    with (copy / "parquet" / "palettes.parquet").open("ab") as file:
+        file.write(b"x")
+    (copy / "convex" / "import.zip").unlink()
+    (copy / "convex" / "new").write_text("")
+    manifest = json.loads((copy / "manifest.json").read_text())
+    for entry in manifest["files"]:
+        entry["rows"] += entry["path"] == "convex/palette_tag_consensus.jsonl"
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    assert [line.split(" ")[0] for line in differences(copy)] == [
+        "convex/import.zip", "convex/new", "convex/palette_tag_consensus.jsonl", "palettes.duckdb",
+        "parquet/palettes.parquet",
+    ]  # fmt: skip
+
+
+def test_a_flipped_byte_anywhere_is_found(published: Path, tmp_path: Path) -> None:
+    copy = damaged(published, tmp_path)
+    for path in [path for path in copy.rglob("*") if path.is_file() and path.name != "manifest.json"]:
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 0x80]))
+        assert [line.split(" ")[0] for line in differences(copy)] == [str(path.relative_to(copy))]
+        path.write_bytes(content)
+
+
+# The command
+
+
+@pytest.fixture
+def command(
+    place: BuiltPlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    monkeypatch.chdir(tmp_path)
+    for name, value in place.settings(tmp_path / "published").items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        try:
+            code = main(arguments)
+        except SystemExit as stop:
+            code = int(str(stop.code))
+        return code, *capsys.readouterr()
+
+    return run
+
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+def test_the_command_publishes_and_verifies(command: Command, place: BuiltPlace, tmp_path: Path) -> None:
+    code, out, err = command("verify")
+    assert (code, out) == (1, "")
+    assert "python -m publish" in err
+
+    code, out, err = command("--json")
+    assert (code, err) == (0, "")
+    build_id = json.loads(out)["build_id"]
+    assert read_current(tmp_path / "published") == build_id
+    assert command()[0] == 0
+    for arguments in (("verify",), ("verify", build_id), ("verify", str(tmp_path / "published" / "current"))):
+        assert command(*arguments)[0] == 0
+    assert json.loads(command("verify", "--json")[1])["differences"] == []
+
+    path = tmp_path / "published" / build_id / "parquet" / "palettes.parquet"
+    path.chmod(0o644)
+    path.write_bytes(b"")
+    code, out, err = command("verify")
+    assert code == 1
+    assert out.startswith("parquet/palettes.parquet has 0 bytes")
+    assert err.count("\n") == 1
+    code, _out, err = command()
+    assert code == 1
+    assert "parquet/palettes.parquet" in err
+
+    place.build_again(1)
+    assert command("--publish-dir", "elsewhere", "verify")[0] == 1
+    assert command("--publish-dir", "elsewhere")[0] == 0
+    assert command("--publish-dir", "elsewhere", "verify")[0] == 0
+
+
+def test_a_refusal_is_one_line(command: Command, place: BuiltPlace) -> None:
+    edit(place, lambda r: r["results"][-1].update(status="fail"))
+    code, out, err = command()
+    assert (code, out) == (1, "")
+    assert err.startswith("publish: the last build failed in ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [("--keep", "0"), ("--keep", "x"), ("--unknown",), ("verify", "a", "b")])
+def test_wrong_usage_ends_with_2(command: Command, arguments: tuple[str, ...]) -> None:
+    assert command(*arguments)[0] == 2
+
+
+def test_help_teaches(command: Command) -> None:
+    for arguments in (("--help",), ("verify", "--help")):
+        code, out, _err = command(*arguments)
+        assert code == 0
+        assert "publish" in out
+    done = subprocess.run(
+        [sys.executable, "-m", "publish", "--help"], cwd=ROOT, env=dict(os.environ), capture_output=True, check=True
+    )
+    assert b"PUBLISH_DIR" in done.stdout
