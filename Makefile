@@ -106,6 +106,10 @@ bench-sync: $(RUNTIME) $(AIRBYTE) ## documents per second of a sync, beside airb
 soak: $(DEV) ## a sync under constant change, faults and SIGKILL: nothing is lost (KILLS=200, SEED=1)
 	PYTHONPATH=.:tests $(BIN)/python tests/soak.py --kills $(or $(KILLS),200) --seed $(or $(SEED),1)
 
+.PHONY: soak-publish
+soak-publish: $(DEV) ## readers of what is published, while publishers are killed (PUBLISHES=20, KILLS=20, SEED=1)
+	PYTHONPATH=.:tests:tests/python $(BIN)/python tests/python/publish_soak.py --publishes $(or $(PUBLISHES),20) --kills $(or $(KILLS),20) --seed $(or $(SEED),1)
+
 .PHONY: lock
 lock: ## renew the hashed locks in requirements/ after editing pyproject.toml
 	$(PYTHON) -m venv $(VENV)-lock

@@ -1,7 +1,8 @@
-"""What the tests of `publish` share: a build to publish, further builds of it, and a reader."""
+"""What the tests of `publish` share: a build to publish, further builds of it, a reader, a judge."""
 
 import json
 import shutil
+import subprocess
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
+from conftest import ROOT
 
 from extract.rawzone import RawZone
 from publish.release import Published, publish
 from publish.sets import PublishedSets
 
+JUDGE = ROOT / "tests" / "convex_values"
 ARTIFACTS = ("run_results.json", "manifest.json")
 
 
@@ -85,3 +89,17 @@ def read_current(directory: Path) -> str:
     assert manifest["build_id"] == build_id == path.name
     assert manifest["counts"]["palettes"] == palettes == in_parquet
     return build_id
+
+
+def judge(path: Path) -> subprocess.CompletedProcess[str]:
+    """Have each line of a JSONL file judged."""
+    if not shutil.which("node") or not (JUDGE / "node_modules" / "convex").exists():
+        pytest.skip("needs npm, to have Convex's own package judge: install Node.js, then make judges")
+    return subprocess.run(["node", JUDGE / "judge.mjs", path], capture_output=True, text=True, check=False)
+
+
+def sizes(path: Path) -> list[int]:
+    """The sizes of the documents in a JSONL file, all of which have to be accepted."""
+    done = judge(path)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)["sizes"]

@@ -13,7 +13,8 @@ from typing import Any
 import duckdb
 import pytest
 from conftest import ROOT
-from published import ARTIFACTS, BuiltPlace, read_current
+from publish_soak import soak
+from published import ARTIFACTS, BuiltPlace, judge, read_current, sizes
 from warehouse import PROJECT, Warehouse
 
 from extract.load import load
@@ -160,6 +161,24 @@ def test_hostile_tags_survive_in_every_form(published: Path) -> None:
         raw for (raw,) in rows(published / "palettes.duckdb", "select raw_value from tag_values where result_id = 'h'")
     }
     assert said == set(HOSTILE)
+
+
+def test_convex_takes_what_is_published_and_refuses_the_same_counts_as_objects(published: Path, tmp_path: Path) -> None:
+    path = published / "convex" / "palette_tag_consensus.jsonl"
+    lines = path.read_bytes().split(b"\n")[:-1]
+    assert len(sizes(path)) == len(lines)
+    run = tmp_path / "run.jsonl"
+    with zipfile.ZipFile(published / "convex" / "import.zip") as archive:
+        run.write_bytes(archive.read("analytics_runs/documents.jsonl"))
+    assert len(sizes(run)) == 1
+
+    (hostile,) = (json.loads(line) for line in lines if b'"seed":"hostile"' in line)
+    counts = {entry["key"]: entry["value"] for entry in hostile["tags"]["mood"]}
+    naive = tmp_path / "naive.jsonl"
+    naive.write_text(json.dumps({"seed": "hostile", "mood": counts}))
+    assert judge(naive).returncode == 1
+    naive.write_text(json.dumps({"seed": "hostile", "mood": {"凉": 1.0}}, ensure_ascii=False))
+    assert "Field name 凉" in judge(naive).stderr
 
 
 def test_the_import_is_a_uniform_zip_of_two_tables(built: BuiltPlace, published: Path) -> None:
@@ -407,6 +426,12 @@ def test_what_a_crash_has_left_is_cleared_and_the_whole_set_of_a_crash_is_taken(
     (directory / "current").unlink()  # as if it had ended between the two renames
     assert not place.publish(directory).is_new
     assert read_current(directory)
+
+
+def test_a_reader_never_meets_half_a_set_while_publishers_are_killed(place: BuiltPlace, tmp_path: Path) -> None:
+    figures, mismatches = soak(place, tmp_path / "published", publishes=3, kills=3, seed=1)
+    assert mismatches == []
+    assert figures["sets met by the reader"] > 1
 
 
 def test_two_cannot_publish_at_once(place: BuiltPlace, tmp_path: Path) -> None:
