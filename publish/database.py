@@ -42,12 +42,7 @@ def write_database(build: Build, path: Path, git_commit: str | None, step: Progr
         made_of = _functions_and_views(connection, build, path.parent)
     internal = {relation.name for relation in build.internal}
     with duckdb.connect(str(path)) as connection:
-        for statement in made_of:
-            try:
-                connection.execute(moved(statement, build.catalog, internal))
-            except duckdb.Error as error:
-                what = " ".join(statement.split()[1:3])
-                raise PublishError(f"{what} can't be published, for it needs what isn't public: {error}") from error
+        _make(connection, [moved(statement, build.catalog, internal) for statement in made_of])
         for mart in build.marts:
             _describe(connection, mart)
         _comment_functions(connection, build)
@@ -105,6 +100,24 @@ def _functions_and_views(connection: duckdb.DuckDBPyConnection, build: Build, di
     views = {f"VIEW {mart.name}" for mart in build.marts if mart.is_view}
     statements = [statement.query.strip() for statement in connection.extract_statements(schema)]
     return [s for s in statements if s.startswith("CREATE MACRO ") or " ".join(s.split()[1:3]) in views]
+
+
+def _make(connection: duckdb.DuckDBPyConnection, statements: list[str]) -> None:
+    """Execute statements that may need each other, in whatever order that works."""
+    while statements:
+        failed = {}
+        for statement in statements:
+            try:
+                connection.execute(statement)
+            except duckdb.Error as error:
+                failed[statement] = error
+        if len(failed) == len(statements):
+            statement, error = next(iter(failed.items()))
+            what, name = statement.split()[1:3]
+            raise PublishError(
+                f"the {what.lower()} {name} can't be published, for it needs what isn't public: {error}"
+            ) from error
+        statements = [*failed]
 
 
 def _describe(connection: duckdb.DuckDBPyConnection, mart: Mart) -> None:

@@ -2,11 +2,13 @@
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,9 @@ from warehouse import PROJECT, Warehouse
 
 from extract.load import load
 from extract.rawzone import RawZone
+from publish.build import Build, Column, Mart
 from publish.cli import main
+from publish.database import write_parquet
 from publish.errors import PublishError
 from publish.manifest import differences
 from publish.sets import PublishedSets
@@ -46,6 +50,7 @@ FUNCTIONS = """
         select palette_seed, 'build.main.palettes is a text' as note from {catalog}.main.palettes
         where (wanted is null or palette_seed = wanted) and above(result_count) order by palette_seed limit max_rows
     );
+    create macro all_said(seed) as table select raw_value from {catalog}."main"."tag_values" where palette_seed = seed;
     comment on macro table odd_seeds is 'Palettes, the first of all.';
 """
 
@@ -219,6 +224,7 @@ def test_functions_come_along_with_their_defaults_and_comments(built: BuiltPlace
         connection.execute("use other")
         assert connection.execute(query.format("max_rows := 5")).fetchall() == expected
         assert connection.execute(query.format("")).fetchall() == expected[:2]
+        assert len(connection.execute("select * from all_said('hostile')").fetchall()) == len(HOSTILE)
         assert connection.execute(query.format(f"'{expected[1][0]}'")).fetchall() == expected[1:2]
         comment = "select comment from duckdb_functions() where function_name = 'odd_seeds'"
         assert connection.execute(comment).fetchall() == [("Palettes, the first of all.",)]
@@ -228,7 +234,7 @@ def test_functions_come_along_with_their_defaults_and_comments(built: BuiltPlace
 def test_a_function_that_reads_what_is_not_public_is_refused_by_name(place: BuiltPlace, tmp_path: Path) -> None:
     with duckdb.connect(str(place.database)) as connection:
         connection.execute("create macro secrets() as table select * from build.main.int_answers")
-    with pytest.raises(PublishError, match="MACRO secrets can't be published"):
+    with pytest.raises(PublishError, match="macro secrets can't be published"):
         place.publish(tmp_path / "published")
     assert not [*(tmp_path / "published").glob("[!.]*")]
 
@@ -258,6 +264,23 @@ def test_publishing_again_with_other_threads_gives_the_same_bytes(
         for path in (*published.glob("parquet/*"), published / "convex" / "palette_tag_consensus.jsonl"):
             again = tmp_path / threads / "current" / path.relative_to(published)
             assert again.read_bytes() == path.read_bytes(), path.name
+
+
+def test_many_row_groups_have_the_same_bytes_for_any_threads_and_order_of_arrival(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    column = Column("n", "bigint", "", True)
+    build = Build(
+        tmp_path / "build.duckdb", "build", "i", datetime.now(UTC), "", [Mart("t", ["n"], "", [column], False)], [], []
+    )
+    written = set()
+    for name, threads, order in (("a", "1", "n"), ("b", "2", "hash(n)"), ("c", "4", "n desc")):
+        monkeypatch.setenv("DUCKDB_THREADS", threads)
+        with duckdb.connect(str(tmp_path / f"{name}.duckdb")) as connection:
+            connection.execute(f"create table t as select range as n from range(500_000) order by {order}")
+        write_parquet(build, tmp_path / f"{name}.duckdb", tmp_path / name, lambda _step: None)
+        written.add((tmp_path / name / "t.parquet").read_bytes())
+    assert len(written) == 1
 
 
 def test_a_build_is_published_once(place: BuiltPlace, tmp_path: Path) -> None:
@@ -443,6 +466,31 @@ def test_where_nothing_can_be_written_it_says_so(place: BuiltPlace, tmp_path: Pa
     (tmp_path / "file").write_text("")
     with pytest.raises(PublishError, match="PUBLISH_DIR"):
         place.publish(tmp_path / "file")
+
+
+@pytest.mark.parametrize("limit", [2_000, 100_000, 1_000_000])
+def test_on_a_full_disk_nothing_is_published_and_the_old_set_stays(
+    place: BuiltPlace, tmp_path: Path, limit: int
+) -> None:
+    directory = tmp_path / "published"
+    place.publish(directory)
+    before = read_current(directory)
+    place.build_again(1)
+    done = subprocess.run(
+        [sys.executable, "-m", "publish"],
+        cwd=ROOT,
+        env={**os.environ, **place.settings(directory)},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("publish: can't ")
+    assert done.stderr.count("\n") == 1
+    assert read_current(directory) == before
+    assert PublishedSets(directory).ids() == [before]
+    assert not (directory / ".incoming").exists()
 
 
 # verify
