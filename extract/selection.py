@@ -10,7 +10,11 @@ import yaml
 from extract.errors import ExtractError
 from extract.rawzone import TableName
 
-SKIPPED_BY_DEFAULT = {"palette_tag_consensus": "written by this project", "_storage": "files, not documents"}
+SKIPPED_BY_DEFAULT = {
+    "palette_tag_consensus": "written by this project",
+    "analytics_runs": "written by this project",
+    "_storage": "files, not documents",
+}
 """Tables that land only when `--only` names them."""
 
 

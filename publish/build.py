@@ -86,17 +86,17 @@ class Build:
         return max((run.snapshot_ts for run in self.source_runs if run.snapshot_ts is not None), default=None)
 
 
-def audit(target: Path, database: Path, zone: RawZone) -> Build:
+def audit(target: Path, database: Path, zone: RawZone, newer_runs_ok: bool = False) -> Build:
     """Return the last build, if all of it passed and it was made of what the raw zone holds now.
 
-    `target` is where dbt leaves its results. Raises PublishError with the names of what failed, or with what else
-    keeps the build from being published.
+    `target` is where dbt leaves its results. With `newer_runs_ok`, the raw zone may hold more. Raises PublishError with
+    the names of what failed, or with what else keeps the build from being published.
     """
     results, manifest = _artifact(target / "run_results.json"), _artifact(target / "manifest.json")
     try:
         _refuse_unless_whole(target, results, manifest)
         runs = _source_runs(database, results["metadata"]["invocation_id"])
-        _refuse_unless_current(zone, runs)
+        _refuse_unless_current(zone, runs, newer_runs_ok)
         return Build(
             database,
             database.stem,
@@ -178,10 +178,14 @@ def _first_line(error: duckdb.Error) -> str:
     return str(error).split("\n", 1)[0]
 
 
-def _refuse_unless_current(zone: RawZone, runs: list[SourceRun]) -> None:
+def _refuse_unless_current(zone: RawZone, runs: list[SourceRun], newer_runs_ok: bool) -> None:
     built, visible = {run.run_id for run in runs}, set(zone.run_ids())
-    if newer := sorted(visible - built):
-        raise PublishError(f"run {newer[-1]} landed in {zone.directory} after the build began: run dbt build")
+    newer = sorted(visible - built)
+    if newer and not newer_runs_ok:
+        raise PublishError(
+            f"run {newer[-1]} landed in {zone.directory} after the build began: run dbt build, "
+            "or publish what it made with --newer-runs-ok"
+        )
     if gone := sorted(built - visible):
         raise PublishError(f"run {gone[0]}, which the build read, is no longer in {zone.directory}: run dbt build")
 

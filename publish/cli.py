@@ -68,6 +68,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     parser.add_argument("--keep", type=_at_least_one, default=3, metavar="N", help="how many sets stay (3)")
+    parser.add_argument(
+        "--newer-runs-ok",
+        action="store_true",
+        help="though runs have landed since it was built",
+    )
     _add_shared(parser, None, False)
     parser.set_defaults(run=_publish)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
@@ -102,9 +107,9 @@ def _at_least_one(text: str) -> int:
 def _publish(options: argparse.Namespace) -> int:
     target = Path(setting("DBT_TARGET_PATH", DEFAULT_TARGET) or DEFAULT_TARGET)
     database = Path(setting("DUCKDB_PATH", DEFAULT_DATABASE) or DEFAULT_DATABASE)
-    sets = PublishedSets(publish_dir(options.publish_dir))
+    zone, sets = RawZone(raw_dir(None)), PublishedSets(publish_dir(options.publish_dir))
     with _bars() as progress:
-        done = publish(target, database, RawZone(raw_dir(None)), sets, options.keep, progress)
+        done = publish(target, database, zone, sets, options.keep, progress, options.newer_runs_ok)
     if options.json:
         content = asdict(done.manifest) | {"is_new": done.is_new, "deleted": done.deleted}
         print(json.dumps(content, ensure_ascii=True, indent=2))

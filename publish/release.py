@@ -36,7 +36,13 @@ class Published:
 
 
 def publish(
-    target: Path, database: Path, zone: RawZone, sets: PublishedSets, keep: int, progress: Progress
+    target: Path,
+    database: Path,
+    zone: RawZone,
+    sets: PublishedSets,
+    keep: int,
+    progress: Progress,
+    newer_runs_ok: bool = False,
 ) -> Published:
     """Publish the last build: make its set and the link `current`, and delete all but the last `keep` sets.
 
@@ -44,7 +50,7 @@ def publish(
     """
     try:
         with sets.lock():
-            build = audit(target, database, zone)
+            build = audit(target, database, zone, newer_runs_ok)
             is_new = build.build_id not in sets.ids()
             if is_new:
                 with sets.new(build.build_id) as directory:

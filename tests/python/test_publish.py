@@ -590,6 +590,16 @@ def test_the_command_publishes_and_verifies(command: Command, place: BuiltPlace,
     assert command("--publish-dir", "elsewhere", "verify")[0] == 0
 
 
+def test_what_was_built_before_a_newer_run_is_published_where_that_is_asked_for(
+    command: Command, place: BuiltPlace
+) -> None:
+    load(SAMPLE, RawZone(place.raw_dir))
+    code, _out, err = command()
+    assert code == 1
+    assert "--newer-runs-ok" in err
+    assert command("--newer-runs-ok")[0] == 0
+
+
 def test_a_refusal_is_one_line(command: Command, place: BuiltPlace) -> None:
     edit(place, lambda r: r["results"][-1].update(status="fail"))
     code, out, err = command()
