@@ -31,17 +31,20 @@ FOLLOWED = ("palettes", "palette_tags", "prompt_versions", "tag_batches", "palet
 BYSTANDERS = ("users", "palette_tag_consensus")
 ODD_TEXTS = ("凉", "🌊", "a\x00b", '"', "\\", "\u2028", "e\u0301", "x" * 3000, "")
 PAGE_PATHS = ("/api/v1/data/sync", "/api/list_snapshot", "/api/document_deltas")
+PAUSE_SECONDS, OLDER_API_PAUSE_SECONDS = 0.02, 0.06
+"""Between two transactions, on average. The older API's small pages couldn't follow more beside faults and kills."""
 MEANINGFUL_FAILURE = "kept being imported, dropped or made"
 
 
 class Churn(threading.Thread):
     """Changes a deployment, one transaction after the other, until it is told to stop."""
 
-    def __init__(self, deployment: Deployment, seed: int):
+    def __init__(self, deployment: Deployment, seed: int, pause_seconds: float):
         super().__init__(daemon=True)
         self.done: Counter[str] = Counter()
         self.error: BaseException | None = None
         self._deployment = deployment
+        self._pause_seconds = pause_seconds
         self._random = random.Random(seed)
         self._ids: dict[str, list[str]] = {}
         self._import: tuple[str, str, float] | None = None
@@ -52,7 +55,7 @@ class Churn(threading.Thread):
         try:
             while not self._stopping.is_set():
                 self._step()
-                time.sleep(self._random.expovariate(1 / 0.02))
+                time.sleep(self._random.expovariate(1 / self._pause_seconds))
             if self._import:
                 self._deployment.finish_import(self._import[0])
         except BaseException as error:  # handed to the thread that stops this one
@@ -222,14 +225,14 @@ class Soak:
 def soak(kills: int, seed: int, older_api: bool = False, progress: Console | None = None) -> Soak:
     """Run a soak until `kills` processes were killed, and return it."""
     faults = {"rate": 0.2, "seed": seed, "pause": 0.002}
-    settings: dict[str, Any] = {"page_entries": 40, "log_rows": 200, "snapshot_page": 20, "delta_rows": 30}
+    settings: dict[str, Any] = {"page_entries": 40, "log_rows": 200, "snapshot_page": 100, "delta_rows": 128}
     if older_api:
         settings["data_sync"] = "missing"
     raw = Path(tempfile.mkdtemp(prefix="soak-"))
     try:
         with Deployment.start(**settings, freshness_seconds=0.5, faults=faults) as deployment:
             run = Soak(deployment, raw / "raw", seed)
-            churn = Churn(deployment, seed)
+            churn = Churn(deployment, seed, OLDER_API_PAUSE_SECONDS if older_api else PAUSE_SECONDS)
             churn.start()
             while run.figures["kills"] < kills and not run.mismatches and churn.is_alive():
                 run.kill_once()
