@@ -99,12 +99,12 @@ bench: $(RUNTIME) ## time and memory of landing and building, beside peers (SCAL
 	$(BIN)/python benchmarks/bench.py --palettes $(or $(SCALE),5000) --runs $(or $(RUNS),3)
 
 .PHONY: bench-sync
-bench-sync: $(RUNTIME) $(AIRBYTE) ## documents per second of a sync, beside airbyte-source-convex (DOCUMENTS=300000, RUNS=3)
-	PYTHONPATH=.:tests $(BIN)/python -m benchmarks.sync_speed --documents $(or $(DOCUMENTS),300000) --runs $(or $(RUNS),3)
+bench-sync: $(RUNTIME) $(AIRBYTE) ## documents per second of a sync, beside airbyte-source-convex (DOCUMENTS=1000000, RUNS=3)
+	PYTHONPATH=.:tests $(BIN)/python -m benchmarks.sync_speed --documents $(or $(DOCUMENTS),1000000) --runs $(or $(RUNS),3)
 
 .PHONY: soak
-soak: $(DEV) ## a sync under constant change, faults and SIGKILL: nothing is lost (KILLS=200, SEED=1)
-	PYTHONPATH=.:tests $(BIN)/python tests/soak.py --kills $(or $(KILLS),200) --seed $(or $(SEED),1)
+soak: $(DEV) ## a sync under constant change, faults and SIGKILL: nothing is lost (KILLS=200, SEED=1, OLDER_API=1)
+	PYTHONPATH=.:tests $(BIN)/python tests/soak.py --kills $(or $(KILLS),200) --seed $(or $(SEED),1) $(if $(OLDER_API),--older-api)
 
 .PHONY: soak-publish
 soak-publish: $(DEV) ## readers of what is published, while publishers are killed (PUBLISHES=20, KILLS=20, SEED=1)

@@ -29,7 +29,7 @@ MEBIBYTE = 1 << 20
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--documents", type=int, default=300_000, help="documents of 700 bytes (300000)")
+    parser.add_argument("--documents", type=int, default=1_000_000, help="documents of 700 bytes (1000000)")
     parser.add_argument("--runs", type=int, default=3, help="how often each way is run (3)")
     options = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="sync-speed-"))
