@@ -13,6 +13,7 @@ PERMISSIONS = {
     "_system/cli/tableSize": VIEW_DATA,
     "_system/cli/tableData": VIEW_DATA,
     "_system/cli/exports:getLatest": VIEW_BACKUPS,
+    "_system/cli/queryImport": VIEW_BACKUPS,
     "_system/cli/queryImport:list": VIEW_BACKUPS,
 }
 
@@ -43,6 +44,8 @@ class Queries:
             return self._table_data(component, args)
         if path == "_system/cli/exports:getLatest":
             return self._exports.latest()
+        if path == "_system/cli/queryImport":
+            return self._imports.one(args["importId"])
         if path == "_system/cli/queryImport:list":
             return self._imports.listed()
         raise FunctionFailedError(f"Could not find public function for '{path}'")

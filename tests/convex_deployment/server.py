@@ -23,11 +23,14 @@ from convex_deployment.selections import Selection
 from convex_deployment.settings import Settings
 from convex_deployment.store import Store
 from convex_deployment.streaming_export import StreamingExport
+from convex_deployment.uploads import Uploads
 from convex_deployment.values import exported, recoded
 
 VIEW_DATA = "deployment:data:view"
 CREATE, DOWNLOAD = "deployment:backups:create", "deployment:backups:download"
-ALL_PERMISSIONS = frozenset({VIEW_DATA, "deployment:backups:view", CREATE, DOWNLOAD, "deployment:backups:import"})
+IMPORT = "deployment:backups:import"
+ALL_PERMISSIONS = frozenset({VIEW_DATA, "deployment:backups:view", CREATE, DOWNLOAD, IMPORT})
+RAW_BODIES = "application/octet-stream"
 _OLD_CLIENTS = re.compile(r"(npm|npm-cli|python|python-convex|rust)-(0\.0\.[0-9]+|[^0-9].*)")
 
 
@@ -43,7 +46,8 @@ class Backend:
         self.data_sync = DataSync(self.store, self.settings)
         self.streaming_export = StreamingExport(self.store, self.settings)
         self.exports = Exports(self.store, self.settings)
-        self.imports = Imports(self.store)
+        self.uploads = Uploads()
+        self.imports = Imports(self.store, self.settings)
         self.queries = Queries(self.store, self.exports, self.imports)
         self.requests: list[dict[str, Any]] = []
 
@@ -67,8 +71,10 @@ class Backend:
         with self.lock:
             if self.settings.paused:
                 raise ConvexError(400, "BackendIsNotRunning", "this deployment is paused")
-            arguments = dict(query)
-            if body and not path.startswith("/api/export"):
+            arguments: dict[str, Any] = dict(query)
+            if path == "/api/import/upload_part":
+                arguments["body"] = body
+            elif body and not path.startswith("/api/export"):
                 if not headers.get("Content-Type", "").startswith("application/json"):
                     raise ConvexError(400, "BadJsonBody", "Content-Type has to be application/json")
                 try:
@@ -197,6 +203,29 @@ def _download(backend: Backend, authorization: str, path: str, _arguments: dict[
     return Answer(body, headers, length)
 
 
+def _start_upload(backend: Backend, authorization: str, _path: str, _arguments: dict[str, Any]) -> Answer:
+    backend.permit(authorization, IMPORT)
+    return _json({"uploadToken": backend.uploads.start()})
+
+
+def _upload_part(backend: Backend, authorization: str, _path: str, arguments: dict[str, Any]) -> Answer:
+    backend.permit(authorization, IMPORT)
+    number = int(arguments["partNumber"])
+    return _json(backend.uploads.put(arguments["uploadToken"], number, arguments["body"]))
+
+
+def _finish_upload(backend: Backend, authorization: str, _path: str, arguments: dict[str, Any]) -> Answer:
+    backend.permit(authorization, IMPORT)
+    body = backend.uploads.finish(arguments["uploadToken"], arguments["partTokens"])
+    return _json({"importId": backend.imports.upload(body, arguments["import"])})
+
+
+def _confirm_or_cancel(backend: Backend, authorization: str, path: str, arguments: dict[str, Any]) -> Answer:
+    backend.permit(authorization, IMPORT)
+    (backend.imports.perform if path == "/api/perform_import" else backend.imports.cancel)(arguments["importId"])
+    return Answer(b"")
+
+
 def _json(value: Any) -> Answer:
     return Answer(json.dumps(value, ensure_ascii=False).encode())
 
@@ -209,6 +238,11 @@ _ROUTES: dict[tuple[str, str], Callable[[Backend, str, str, dict[str, Any]], Ans
     ("POST", "/api/function"): _function,
     ("POST", "/api/export/request/zip"): _request_export,
     ("GET", "/api/export/zip/*"): _download,
+    ("POST", "/api/import/start_upload"): _start_upload,
+    ("POST", "/api/import/upload_part"): _upload_part,
+    ("POST", "/api/import/finish_upload"): _finish_upload,
+    ("POST", "/api/perform_import"): _confirm_or_cancel,
+    ("POST", "/api/cancel_import"): _confirm_or_cancel,
     ("GET", "/api/get_table_column_names"): _older("column_names"),
     ("GET", "/api/test_streaming_export_connection"): _older("test"),
     ("GET", "/api/json_schemas"): _older("json_schemas"),
@@ -248,7 +282,8 @@ class Handler(BaseHTTPRequestHandler):
             "method": method,
             "path": parts.path,
             "query": dict(parse_qsl(parts.query)),
-            "body": body.decode(errors="replace"),
+            "body": "" if self.headers.get("Content-Type") == RAW_BODIES else body.decode(errors="replace"),
+            "bytes": len(body),
             "client": self.headers.get("Convex-Client"),
             "peer": self.client_address[1],
             "fault": fault,

@@ -36,6 +36,15 @@ class Settings:
     export_body_times: int = 1 << 60
     """How many downloads are like that; the others are whole."""
     export_by_others: bool = False
+    import_seconds: float = 0.0
+    """How long an import is looked at, and then how long it takes."""
+    import_outcome: str = "completed"
+    """`completed`, `failed` or `stuck`."""
+    import_error: str = "the schema says no"
+    import_checkpoints: dict[str, dict[str, Any] | None] = field(default_factory=dict)
+    """What checkpoints say of tables, also of tables that the archive doesn't have; None leaves one out."""
+    import_mode_told: str | None = None
+    import_rows_told: int | None = None
     redirect_to: str | None = None
     echo_key: bool = False
     paused: bool = False
