@@ -3,7 +3,6 @@
 import argparse
 import io
 import json
-import re
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -32,6 +31,7 @@ from extract.client import Client, NoAnswer
 from extract.compact import compact
 from extract.deployment import deployment_of_settings
 from extract.documents import REASONS
+from extract.durations import duration
 from extract.errors import ExtractError
 from extract.load import Progress as ReportProgress
 from extract.load import load
@@ -147,7 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     live.add_argument("--skip", action="append", default=[], metavar="TABLE", help="leave it out (repeatable)")
     live.add_argument("-v", "--verbose", action="store_true", help="tell of each request that is tried again")
     live.add_argument(
-        "--retry-for", type=_duration, default=timedelta(minutes=10), metavar="TIME", help="give up after (10m)"
+        "--retry-for", type=duration, default=timedelta(minutes=10), metavar="TIME", help="give up after (10m)"
     )
 
     command = commands.add_parser(
@@ -157,9 +157,9 @@ def _parser() -> argparse.ArgumentParser:
         description=SNAPSHOT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    command.add_argument("--reuse", type=_duration, metavar="TIME", help="take an export that is no older, as in 24h")
+    command.add_argument("--reuse", type=duration, metavar="TIME", help="take an export that is no older, as in 24h")
     command.add_argument(
-        "--wait", type=_duration, default=timedelta(hours=1), metavar="TIME", help="wait so long for the export (1h)"
+        "--wait", type=duration, default=timedelta(hours=1), metavar="TIME", help="wait so long for the export (1h)"
     )
     command.set_defaults(run=_snapshot)
 
@@ -182,7 +182,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument(
-        "--keep", type=_duration, default=timedelta(days=1), metavar="TIME", help="how long folded runs stay (1d)"
+        "--keep", type=duration, default=timedelta(days=1), metavar="TIME", help="how long folded runs stay (1d)"
     )
     command.add_argument("--forget-deleted", action="store_true", help="drop the last text of deleted documents too")
     command.set_defaults(run=_compact)
@@ -192,14 +192,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(run=_status)
     return parser
-
-
-def _duration(text: str) -> timedelta:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h|d)", text)
-    if not match:
-        raise argparse.ArgumentTypeError(f"{text} is no time: write 90s, 30m, 24h or 7d")
-    names = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-    return timedelta(**{names[match[2]]: float(match[1])})
 
 
 def _seconds(text: str) -> float:

@@ -89,7 +89,9 @@ class Client:
         body: Any = None,
         read: Callable[[bytearray], T] = json.loads,
     ) -> T:
-        """Send a request and return what `read` makes of the body; a body that it can't read counts as cut.
+        """Send a request and return what `read` makes of the answer; an answer that it can't read counts as cut.
+
+        `body` is sent as JSON, bytes as they are.
 
         Raises ApiError for an answer that says no, NoAnswer if nothing better came within `retry_seconds`.
         """
@@ -133,8 +135,10 @@ class Client:
         self, method: str, path: str, params: Mapping[str, str] | None = None, body: Any = None
     ) -> Generator[httpx.Response]:
         """Send one request. Leaves with _Passing or ApiError unless the answer is 200."""
+        raw = {"content": body, "headers": {"Content-Type": "application/octet-stream"}}
+        sent: dict[str, Any] = raw if isinstance(body, bytes) else {"json": body}
         try:
-            with self._http.stream(method, path, params=params, json=body) as answer:
+            with self._http.stream(method, path, params=params, **sent) as answer:
                 if answer.status_code != HTTPStatus.OK:
                     raise self._refusal(path, answer)
                 yield answer
@@ -170,8 +174,8 @@ class Client:
             return f"{url} says that the key may not do this: {told}. Make a key that has the permission"
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             return (
-                f"{url} doesn't accept the key ({name}: {told}): set CONVEX_DEPLOY_KEY to a key of this deployment, "
-                "which the dashboard makes under Settings"
+                f"{url} doesn't accept the key ({name}: {told}): set {self.deployment.key_setting} to a key of this "
+                "deployment, which the dashboard makes under Settings"
             )
         if code == "BackendIsNotRunning":
             return f"{url} is paused or disabled ({told}): resume the deployment in the dashboard, then try again"
@@ -213,8 +217,7 @@ class Client:
 
     def _without_key(self, text: str) -> str:
         """Return the text without the key, which a server might repeat."""
-        key = self.deployment.key
-        return text.replace(key, "***").replace(key.rpartition("|")[2], "***")
+        return self.deployment.without_key(text)
 
 
 def _code_and_message(answer: httpx.Response) -> tuple[str, str]:

@@ -20,23 +20,32 @@ class Deployment:
 
     url: str
     key: str = field(repr=False)
+    key_setting: str = KEYS[0]
+    """Where the key is set, for messages."""
 
     @property
     def name(self) -> str:
         """The address without its scheme: `happy-otter-123.convex.cloud`."""
         return urlsplit(self.url).netloc
 
+    def without_key(self, text: str) -> str:
+        """Return the text without the key, or its secret part, which a server might repeat."""
+        for secret in (self.key, self.key.rpartition("|")[2]):
+            text = text.replace(secret, "***") if secret else text
+        return text
 
-def deployment_of_settings(url: str | None = None) -> Deployment:
+
+def deployment_of_settings(url: str | None = None, keys: tuple[str, ...] = KEYS) -> Deployment:
     """Return the deployment that `url`, the environment and `.env` name. Raises ExtractError if they don't suffice."""
-    return Deployment(_checked_url(url or _one_of(URLS)), _checked_key(_one_of(KEYS), url or _one_of(URLS)))
+    address = url or _one_of(URLS)
+    return Deployment(_checked_url(address), _checked_key(_one_of(keys), address, keys), keys[0])
 
 
-def _one_of(names: tuple[str, str]) -> str:
-    cloud, self_hosted = (setting(name) for name in names)
-    if cloud and self_hosted and cloud != self_hosted:
-        raise ExtractError(f"{names[0]} and {names[1]} are both set, and differ: unset one of them")
-    return cloud or self_hosted or ""
+def _one_of(names: tuple[str, ...]) -> str:
+    values = {value for name in names if (value := setting(name))}
+    if len(values) > 1:
+        raise ExtractError(f"{' and '.join(names)} are both set, and differ: unset one of them")
+    return "".join(values)
 
 
 def _checked_url(url: str) -> str:
@@ -66,12 +75,12 @@ def _checked_url(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 
-def _checked_key(key: str, url: str) -> str:
+def _checked_key(key: str, url: str, keys: tuple[str, ...]) -> str:
     """Check the shapes of keys (convex-backend, `crates/common/src/types/admin_key.rs`). No message shows the key."""
     key = key.strip()
     if not key:
         raise ExtractError(
-            "the key is missing: set CONVEX_DEPLOY_KEY or CONVEX_SELF_HOSTED_ADMIN_KEY in the environment or in .env "
+            f"the key is missing: set {' or '.join(keys)} in the environment or in .env "
             "(the dashboard makes one under Settings; self-hosted: ./generate_admin_key.sh)"
         )
     if not _KEY.fullmatch(key) or key.startswith("<"):

@@ -58,6 +58,10 @@ class Queries:
         """Return the last 20 imports."""
         return [_import(content) for content in self._call("_system/cli/queryImport:list", {}) or []]
 
+    def one_import(self, import_id: str) -> dict[str, Any] | None:
+        """Return an import as the deployment has it; its 64-bit integers are decimal strings."""
+        return self._call("_system/cli/queryImport", {"importId": import_id})
+
     def tables(self, components: Collection[str]) -> set[TableName]:
         """Return the tables of these components. A component that isn't there has none."""
         found = set()
@@ -73,9 +77,14 @@ class Queries:
     def look(self, table: TableName) -> TableLook:
         """Return how many documents a table has, and the oldest of them."""
         size = self.size(table)
+        oldest = self.oldest(table) if size else None
+        return TableLook(size, oldest["_id"] if oldest else None)
+
+    def oldest(self, table: TableName) -> dict[str, Any] | None:
+        """Return the oldest document of a table; its 64-bit integers are decimal strings."""
         options = {"table": table.table, "order": "asc", "paginationOpts": {"cursor": None, "numItems": 1}}
-        page = self._call("_system/cli/tableData", options, table.component)["page"] if size else []
-        return TableLook(size, page[0]["_id"] if page else None)
+        page = self._call("_system/cli/tableData", options, table.component)["page"]
+        return page[0] if page else None
 
     def latest_export(self) -> dict[str, Any] | None:
         """Return the newest snapshot export; its 64-bit integers are decimal strings."""
