@@ -6,17 +6,33 @@ import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from extract import __version__
+from extract.client import Client
+from extract.deployment import deployment_of_settings
+from extract.durations import duration
 from extract.errors import ExtractError
 from extract.rawzone import RawZone
 from extract.settings import raw_dir, setting
+from extract.text import visible
+from publish.convex_archive import opened
 from publish.errors import PublishError
 from publish.manifest import MANIFEST, Manifest, differences
+from publish.push import KEYS, Pushed, push
 from publish.release import publish
 from publish.sets import PublishedSets, publish_dir
 
@@ -36,16 +52,38 @@ A build that failed, a partial build, and one that a newer run has overtaken are
 
 exit codes: 0 done; 1 failed, with one line on stderr that says what to do; 2 wrong usage
 settings:   flags first, then the environment, then .env: PUBLISH_DIR (data/published), DUCKDB_PATH
-            (data/build.duckdb), RAW_DIR (data/raw), DBT_TARGET_PATH (target), DUCKDB_MEMORY_LIMIT, DUCKDB_THREADS
+            (data/build.duckdb), RAW_DIR (data/raw), DBT_TARGET_PATH (target), DUCKDB_MEMORY_LIMIT, DUCKDB_THREADS;
+            for push CONVEX_URL or CONVEX_SELF_HOSTED_URL, and CONVEX_PUBLISH_KEY
 
 examples:
   python -m publish
   python -m publish --keep 10 --json
   python -m publish verify
+  python -m publish push --dry-run
 """
 VERIFY = """\
 Compare a published set with its manifest: rows, bytes and SHA-256 of each file. SET is a build id or a directory;
 without it, the current set. Each difference is a line on stdout, and the exit code is 1 if there is any.
+"""
+PUSH = """\
+Replace the tables palette_tag_consensus and analytics_runs of a Convex deployment by those of a published set, both in
+one transaction: the app sees the old or the new, never a mixture. No other table is ever touched.
+
+The deployment is asked what the import would do before it is confirmed. It is cancelled unless it would replace just
+these two tables, write just the rows of the set, and delete just the rows that the last push wrote, as analytics_runs
+tells. So the first push wants the tables empty, or --overwrite. A build that is there already is not pushed again, and
+one older than that there only with --overwrite. Nothing starts while another import is running.
+
+The key is CONVEX_PUBLISH_KEY, and that alone: the key that reads a deployment needn't be able to replace its tables. It
+needs the permissions deployment:backups:import, deployment:backups:view and deployment:data:view.
+
+By hand, with Convex's own tool and without the checks, in your app:
+  npx convex import --replace PATH/TO/data/published/current/convex/import.zip
+
+examples:
+  python -m publish push --dry-run              upload, say what would be replaced, and cancel
+  python -m publish push
+  python -m publish push 20261125T061644Z-0123456789ab --overwrite      go back to an older build
 """
 
 
@@ -85,6 +123,25 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("set", nargs="?", metavar="SET")
     _add_shared(command, argparse.SUPPRESS, argparse.SUPPRESS)  # what was given before the command counts too
     command.set_defaults(run=_verify)
+    command = commands.add_parser(
+        "push",
+        help="replace the results on a Convex deployment by those of a set",
+        description=PUSH,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("set", nargs="?", metavar="SET", help="a build id or a directory (default: the current set)")
+    command.add_argument("--url", help="the deployment's address (default: CONVEX_URL or CONVEX_SELF_HOSTED_URL)")
+    command.add_argument("--dry-run", action="store_true", help="say what would be replaced, and replace nothing")
+    command.add_argument("--overwrite", action="store_true", help="replace whatever the two tables hold")
+    command.add_argument("-v", "--verbose", action="store_true", help="tell of each request that is tried again")
+    command.add_argument(
+        "--wait", type=duration, default=timedelta(hours=1), metavar="TIME", help="wait so long for the deployment (1h)"
+    )
+    command.add_argument(
+        "--retry-for", type=duration, default=timedelta(minutes=10), metavar="TIME", help="give up after (10m)"
+    )
+    _add_shared(command, argparse.SUPPRESS, argparse.SUPPRESS)
+    command.set_defaults(run=_push)
     return parser
 
 
@@ -108,7 +165,7 @@ def _publish(options: argparse.Namespace) -> int:
     target = Path(setting("DBT_TARGET_PATH", DEFAULT_TARGET) or DEFAULT_TARGET)
     database = Path(setting("DUCKDB_PATH", DEFAULT_DATABASE) or DEFAULT_DATABASE)
     zone, sets = RawZone(raw_dir(None)), PublishedSets(publish_dir(options.publish_dir))
-    with _bars() as progress:
+    with _bars(MofNCompleteColumn()) as (progress, _tell):
         done = publish(target, database, zone, sets, options.keep, progress, options.newer_runs_ok)
     if options.json:
         content = asdict(done.manifest) | {"is_new": done.is_new, "deleted": done.deleted}
@@ -119,9 +176,9 @@ def _publish(options: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _bars() -> Generator[Callable[[str, int, int], None]]:
-    """Show bars on stderr, where that is a terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+def _bars(amount: ProgressColumn) -> Generator[tuple[Callable[[str, int, int], None], Callable[[str], None]]]:
+    """Show bars on stderr, where that is a terminal. Yields what moves one, and what prints a line above them."""
+    columns = (TextColumn("{task.description}"), BarColumn(), amount, TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bars:
         tasks: dict[str, TaskID] = {}
 
@@ -130,7 +187,13 @@ def _bars() -> Generator[Callable[[str, int, int], None]]:
                 tasks[name] = bars.add_task(name, total=total)
             bars.update(tasks[name], completed=done, total=total)
 
-        yield report
+        def tell(text: str) -> None:
+            if bars.disable:
+                print(f"publish: {text}", file=sys.stderr, flush=True)
+            else:
+                bars.console.print(text, markup=False, highlight=False)
+
+        yield report, tell
 
 
 def _print_published(manifest: Manifest, is_new: bool, deleted: list[str], sets: PublishedSets) -> None:
@@ -162,3 +225,48 @@ def _verify(options: argparse.Namespace) -> int:
     if found:
         print(f"publish: {directory} isn't as its {MANIFEST} says: run dbt build, and publish anew", file=sys.stderr)
     return 1 if found else 0
+
+
+def _push(options: argparse.Namespace) -> int:
+    directory = PublishedSets(publish_dir(options.publish_dir)).find(options.set)
+    deployment = deployment_of_settings(options.url, KEYS)
+    retry_seconds = options.retry_for.total_seconds()
+    with opened(directory) as archive, _bars(DownloadColumn()) as (progress, tell):
+
+        def report(text: str) -> None:
+            tell(deployment.without_key(visible(text)))
+
+        try:
+            with Client(deployment, retry_seconds, report if options.verbose else lambda _text: None) as client:
+                done = push(
+                    archive,
+                    client,
+                    options.overwrite,
+                    options.dry_run,
+                    options.wait.total_seconds(),
+                    retry_seconds,
+                    report,
+                    progress,
+                )
+        except (PublishError, ExtractError) as error:
+            raise PublishError(deployment.without_key(str(error))) from None
+    if options.json:
+        print(json.dumps(asdict(done), ensure_ascii=False, indent=2))
+    else:
+        _print_pushed(done)
+    return 0
+
+
+def _print_pushed(done: Pushed) -> None:
+    if done.outcome == "unchanged":
+        print(f"{done.deployment} has build {done.build_id} already: nothing was uploaded")
+    elif done.outcome == "dry_run":
+        print(f"dry run: build {done.build_id} can be pushed to {done.deployment}; nothing was replaced")
+    else:
+        print(f"pushed build {done.build_id} to {done.deployment}, all tables in one step")
+    verbs = ("to write", "to delete") if done.outcome == "dry_run" else ("written", "deleted")
+    for table in done.tables:
+        print(f"  {table.name:<24} rows {verbs[0]}: {table.rows:>9,}   {verbs[1]}: {table.replaced_rows:>9,}")
+    if done.tables:
+        print(f"  build there before: {visible(done.replaced_build_id or 'none that a push wrote')}")
+    print(f"  the same by hand, without the checks: {done.npx}")

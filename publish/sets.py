@@ -19,7 +19,8 @@ from publish.errors import PublishError
 
 DEFAULT_PUBLISH_DIR = "data/published"
 CURRENT = "current"
-_BUILD_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{12}")
+BUILD_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{12}")
+"""Later builds are greater as text."""
 
 
 def publish_dir(flag: str | None) -> Path:
@@ -38,7 +39,7 @@ class PublishedSets:
         """Return the ids of the visible sets, oldest first."""
         if not self.directory.is_dir():
             return []
-        return sorted(path.name for path in self.directory.iterdir() if _BUILD_ID.fullmatch(path.name))
+        return sorted(path.name for path in self.directory.iterdir() if BUILD_ID.fullmatch(path.name))
 
     def current(self) -> str | None:
         """Return the id of the set that readers open; None where nothing is published."""
