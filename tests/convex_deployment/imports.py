@@ -108,14 +108,8 @@ class Imports:
     def perform(self, import_id: str) -> None:
         """Confirm an import. One that has been confirmed already, or has ended, stays as it is."""
         job = self._found(import_id)
-        if job.state["state"] != "waiting_for_confirmation":
-            return
-        job.enter("in_progress", progress_message="Importing", checkpoint_messages=[])
-        try:
-            for place, table in job.parsed.items():
-                self._hide(job, place, table.documents(), None)
-        except ImportFailedError as error:
-            self._failed(job, error)
+        if job.state["state"] == "waiting_for_confirmation":
+            self._begin(job)
 
     def cancel(self, import_id: str) -> None:
         """End an import that hasn't ended."""
@@ -123,6 +117,8 @@ class Imports:
         if job.state["state"] in ("completed", "failed"):
             ended = job.state["state"]
             raise ConvexError(400, "CannotCancelImport", f"Cannot cancel an import that has {ended}")
+        if job.state["state"] == "in_progress" and not self._settings.import_cancellable:
+            raise ConvexError(500, "InternalServerError", "Your request couldn't be completed. Try again later.")
         job.enter("failed", error_message="Import canceled")
 
     def one(self, import_id: str) -> dict[str, Any] | None:
@@ -177,6 +173,17 @@ class Imports:
             job.totals[place], job.existing[place] = len(table.lines), active.size if active else 0
         message = "Import change summary:\nOnce the import has started, it will run in the background."
         job.enter("waiting_for_confirmation", message_to_confirm=message, require_manual_confirmation=True)
+        if self._settings.import_unasked:
+            self._begin(job)
+
+    def _begin(self, job: Import) -> None:
+        """Make the hidden tablets that get the rows."""
+        job.enter("in_progress", progress_message="Importing", checkpoint_messages=[])
+        try:
+            for place, table in job.parsed.items():
+                self._hide(job, place, table.documents(), None)
+        except ImportFailedError as error:
+            self._failed(job, error)
 
     def _failed(self, job: Import, error: ImportFailedError) -> None:
         job.enter("failed", error_message=f"Hit an error while importing:\n{error}")

@@ -41,6 +41,10 @@ class Settings:
     import_outcome: str = "completed"
     """`completed`, `failed` or `stuck`."""
     import_error: str = "the schema says no"
+    import_unasked: bool = False
+    """An import takes place without being confirmed."""
+    import_cancellable: bool = True
+    """False: one in progress can't be cancelled, as on older backends."""
     import_checkpoints: dict[str, dict[str, Any] | None] = field(default_factory=dict)
     """What checkpoints say of tables, also of tables that the archive doesn't have; None leaves one out."""
     import_mode_told: str | None = None

@@ -559,6 +559,21 @@ def test_an_import_that_says_another_number_of_rows_is_told(pusher: Pusher) -> N
     assert f"The import had taken place all the same: the deployment has build {BUILD}" in result.err
 
 
+def test_an_import_that_nobody_confirmed_is_told(pusher: Pusher) -> None:
+    rows = pusher.write(5)
+    pusher.deployment.configure(import_unasked=True)
+    result = pusher()
+    assert (result.code, result.out) == (1, "")
+    assert "though nobody confirmed it here. The import had taken place all the same" in result.err
+    pusher.holds(rows)
+
+
+def test_an_import_that_nobody_confirmed_is_cancelled_while_that_can_be(pusher: Pusher) -> None:
+    pusher.write(5)
+    pusher.deployment.configure(import_unasked=True, import_outcome="stuck")
+    assert pusher.fails().endswith("though nobody confirmed it here. Nothing was replaced")
+
+
 def test_an_import_that_never_ends_is_given_up_and_cancelled(pusher: Pusher) -> None:
     pusher.write(5)
     pusher.deployment.configure(import_outcome="stuck")
@@ -783,10 +798,11 @@ def test_help_teaches(pusher: Pusher) -> None:
         assert part in result.out
 
 
-def start(pusher: Pusher, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+def start(*arguments: str, stderr: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
+    """Push in a process of its own."""
     command = [sys.executable, "-m", "publish", "push", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color"}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, **options)
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=stderr)
 
 
 @pytest.mark.parametrize("moment", ["looking", "importing"])
@@ -796,7 +812,7 @@ def test_interrupting_cancels_the_import(pusher: Pusher, moment: str) -> None:
     pusher.write(6, NEWER)
     slow = {"import_seconds": 3} if moment == "looking" else {"import_outcome": "stuck"}
     pusher.deployment.configure(**slow)
-    with start(pusher, stderr=subprocess.PIPE) as process:
+    with start() as process:
         path = ENDPOINTS["finish_upload" if moment == "looking" else "perform_import"]
         while len(pusher.requests(path)) < 2:
             assert process.poll() is None
@@ -811,11 +827,26 @@ def test_interrupting_cancels_the_import(pusher: Pusher, moment: str) -> None:
     pusher.holds(rows)
 
 
+def test_interrupting_what_cannot_be_cancelled_says_so(pusher: Pusher) -> None:
+    pusher.write(5)
+    pusher.deployment.configure(import_outcome="stuck", import_cancellable=False)
+    with start("--retry-for", "1s") as process:
+        while not pusher.requests(ENDPOINTS["perform_import"]):
+            assert process.poll() is None
+            time.sleep(0.01)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    (job,) = pusher.waiting()
+    last = f"publish: interrupted. Whether import {job} takes place isn't known: push again to find out"
+    assert (process.returncode, err.decode().splitlines()[-1]) == (1, last)
+
+
 def test_interrupting_an_upload_leaves_nothing(pusher: Pusher) -> None:
     pusher.write(5)
     pusher.deployment.configure(faults={"kinds": ["503"], "paths": [ENDPOINTS["upload_part"]]})
     before = pusher.deployment.state()
-    with start(pusher, stderr=subprocess.PIPE) as process:
+    with start() as process:
         while not pusher.requests(ENDPOINTS["upload_part"]):
             assert process.poll() is None
             time.sleep(0.01)
@@ -830,7 +861,7 @@ def test_interrupting_an_upload_leaves_nothing(pusher: Pusher) -> None:
 def test_a_terminal_sees_how_far_it_is(pusher: Pusher) -> None:
     rows = pusher.write(5)
     main_end, child_end = pty.openpty()
-    with start(pusher, "--json", stderr=child_end) as process:
+    with start("--json", stderr=child_end) as process:
         os.close(child_end)
         seen = b""
         while block := _read_terminal(main_end):
