@@ -185,7 +185,8 @@ def test_tables_of_components_land_under_their_names(extract: Extract, tmp_path:
 
 @pytest.fixture
 def mixed(tmp_path: Path) -> Path:
-    entries = table_entries(palettes=documents("p"), tags=documents("t"), palette_tag_consensus=documents("c"))
+    results = {"palette_tag_consensus": documents("c"), "analytics_runs": documents("r")}
+    entries = table_entries(palettes=documents("p"), tags=documents("t"), **results)
     entries |= {"_storage/documents.jsonl": documents("s"), "_storage/kg123.png": b"\x89PNG", "_storage/kg124": b""}
     entries |= {"_components/a/_tables/documents.jsonl": tables_listing("tags")}
     entries |= {"_components/a/tags/documents.jsonl": documents("at")}
@@ -204,12 +205,13 @@ def mixed(tmp_path: Path) -> Path:
         (["--only", "tags", "--only", "palettes", "--skip", "tags"], {"palettes"}),
         (["--only", "_storage"], {"_storage"}),
         (["--only", "palette_tag_consensus"], {"palette_tag_consensus"}),
+        (["--only", "analytics_runs"], {"analytics_runs"}),
     ],
 )
 def test_tables_are_chosen(extract: Extract, mixed: Path, arguments: list[str], expected: set[str]) -> None:
     run = extract.load(mixed, *arguments)
     assert {table["name"] for table in run["tables"]} == expected
-    every = {"palettes", "tags", "a.tags", "palette_tag_consensus", "_storage"}
+    every = {"palettes", "tags", "a.tags", "palette_tag_consensus", "analytics_runs", "_storage"}
     assert run["skipped"] == sorted(every - expected)
     files = {path.name for path in run_folders(extract.raw)[0].glob("*.parquet")}
     assert files == {f"{name}.parquet" for name in expected} | {"_rejected.parquet"}
@@ -220,7 +222,7 @@ def test_tables_are_chosen(extract: Extract, mixed: Path, arguments: list[str], 
 @pytest.mark.parametrize(
     ("arguments", "essence"),
     [
-        (["--only", "tagz"], "has no table tagz; it has _storage, a.tags, palette_tag_consensus, palettes, tags"),
+        (["--only", "tagz"], "has no table tagz; it has _storage, a.tags, analytics_runs, palette_tag_consensus, "),
         (["--only", "tags", "--only", "x"], "has no table x"),
         (["--only", "_tables"], "has no table _tables"),
         (["--only", "tags", "--skip", "tags"], "no table of"),
