@@ -1,4 +1,4 @@
-"""`python benchmarks/push_speed.py [SET]`: how long a push of a published set takes, and what other ways would cost.
+"""`python -m benchmarks.push_speed [SET]`: how long a push of a published set takes, and what other ways would cost.
 
 The set (default: the current one) is pushed to a deployment of the tests, which parses it and applies Convex's rules:
 once into empty tables, then over what is there. Times are those of the process, most of which it waits for that server,
@@ -16,11 +16,11 @@ import sys
 import zipfile
 from pathlib import Path
 
-from convex_deployment.control import Deployment
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bench import PROJECT, Cost, measure
+from tests.convex_deployment.control import Deployment
 
 MEBIBYTE = 1 << 20
 
