@@ -286,7 +286,7 @@ def test_a_dry_run_says_what_would_be_replaced_and_replaces_nothing(pusher: Push
     result = pusher("--dry-run")
     assert result.code == 0
     assert f"dry run: build {NEWER} can be pushed" in result.out
-    assert "palette_tag_consensus    would write         9 rows, would delete         5" in result.out
+    assert "palette_tag_consensus    rows to write:         9   to delete:         5" in result.out
     assert f"build there before: {BUILD}" in result.out
     pusher.holds(rows)
     assert pusher.waiting() == []
@@ -776,8 +776,8 @@ def test_what_a_push_prints(pusher: Pusher) -> None:
     assert result.err == ""
     assert result.out.splitlines() == [
         f"pushed build {BUILD} to {pusher.deployment.url.removeprefix('http://')}, all tables in one step",
-        "  palette_tag_consensus    wrote         5 rows, deleted         0",
-        "  analytics_runs           wrote         1 rows, deleted         0",
+        "  palette_tag_consensus    rows written:         5   deleted:         0",
+        "  analytics_runs           rows written:         1   deleted:         0",
         "  build there before: none that a push wrote",
         f"  the same by hand, without the checks: npx convex import --replace published/{BUILD}/convex/import.zip",
     ]
