@@ -518,6 +518,38 @@ def test_another_import_that_began_meanwhile_ends_ours(pusher: Pusher) -> None:
     assert [job["state"]["state"] for job in pusher.imports()] == ["in_progress", "failed"]
 
 
+def test_rows_that_came_meanwhile_are_not_deleted(pusher: Pusher) -> None:
+    pusher.write(5)
+    pusher.deployment.configure(import_seconds=1)
+
+    def insert() -> None:
+        while not pusher.requests(ENDPOINTS["finish_upload"]):
+            time.sleep(0.01)
+        pusher.deployment.insert("palette_tag_consensus", {"seed": "meanwhile"})
+
+    thread = threading.Thread(target=insert)
+    thread.start()
+    result = pusher("--overwrite")
+    thread.join()
+    assert (result.code, result.out) == (1, "")
+    assert "the tables changed on" in result.err
+    assert pusher.documents("palette_tag_consensus") == ['{"seed":"meanwhile"}']
+    assert pusher.waiting() == []
+
+
+def test_two_pushes_at_once_end_in_one_whole_build(pusher: Pusher) -> None:
+    builds = {build: pusher.write(count, build) for build, count in ((BUILD, 40), (NEWER, 55))}
+    pusher.deployment.configure(import_seconds=0.2)
+    processes = [start(f"published/{build}") for build in builds]
+    for process in processes:
+        process.communicate(timeout=60)
+    assert 0 in {process.returncode for process in processes}
+    (run,) = pusher.deployment.state()["analytics_runs"].values()
+    build = json.loads(run)["buildId"]
+    pusher.holds(builds[build], build)
+    assert pusher.waiting() == []
+
+
 def test_an_import_that_waits_for_somebody_else_is_let_alone(pusher: Pusher) -> None:
     rows = pusher.write(5)
     other = _wait_unconfirmed(pusher)
