@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from publish.convex import write_zip
+from publish.manifest import FileEntry, Manifest
+
 OLDER, BUILD, NEWER = (f"2026112{day}T061644Z-0123456789ab" for day in (4, 5, 6))
 UNIFORM = b'"uniform"\n'
 
@@ -57,33 +60,31 @@ def write_set(
     rows: Sequence[dict[str, Any]],
     build_id: str = BUILD,
     files: Mapping[str, bytes] | None = None,
-    compression: int = zipfile.ZIP_DEFLATED,
 ) -> Path:
     """Write a set to `folder/<build_id>` and make it the current one. `files` are other entries of its ZIP."""
     path = folder / build_id
     (path / "convex").mkdir(parents=True, exist_ok=True)
-    archive = path / "convex" / "import.zip"
-    with zipfile.ZipFile(archive, "w", compression) as out:
-        for name, content in (files or entries(build_id, rows)).items():
-            out.writestr(name, content)
-    jsonl = path / "convex" / "palette_tag_consensus.jsonl"
+    archive, jsonl = path / "convex" / "import.zip", path / "convex" / "palette_tag_consensus.jsonl"
     jsonl.write_bytes(lines(rows))
-    write_manifest(path, build_id, {archive: None, jsonl: len(rows)})
+    if files is None:
+        write_zip(jsonl, run(build_id, len(rows)), archive)
+    else:
+        with zipfile.ZipFile(archive, "w") as out:
+            for name, content in files.items():
+                out.writestr(name, content)
+    write_manifest(path, build_id, {archive: len(rows) + 1, jsonl: len(rows)})
     current = folder / "current"
     current.unlink(missing_ok=True)
     current.symlink_to(build_id)
     return path
 
 
-def write_manifest(path: Path, build_id: str, rows: Mapping[Path, int | None]) -> None:
-    """Write the manifest of a set."""
+def write_manifest(path: Path, build_id: str, rows: Mapping[Path, int]) -> None:
+    """Write the manifest of a set that has these files."""
     files = [
-        {
-            "path": str(file.relative_to(path)),
-            "rows": count,
-            "bytes": file.stat().st_size,
-            "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
-        }
+        FileEntry(
+            str(file.relative_to(path)), count, file.stat().st_size, hashlib.sha256(file.read_bytes()).hexdigest()
+        )
         for file, count in rows.items()
     ]
-    (path / "manifest.json").write_text(json.dumps({"build_id": build_id, "files": files}))
+    Manifest(build_id, "2026-11-25T06:16:44", "2026-11-25T06:16:45", [], None, None, {}, {}, files).write(path)

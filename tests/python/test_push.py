@@ -183,7 +183,7 @@ def test_an_empty_consensus_can_be_pushed(pusher: Pusher) -> None:
 def test_a_large_set_goes_up_in_parts(pusher: Pusher) -> None:
     noise = random.Random(1)
     rows = [{"seed": f"{n}", "noise": noise.randbytes(300_000).hex()} for n in range(20)]
-    write_set(pusher.folder, rows, compression=zipfile.ZIP_STORED)
+    write_set(pusher.folder, rows, files=entries(BUILD, rows))
     pusher.succeeds()
     pusher.holds(rows)
     sizes = [request["bytes"] for request in pusher.requests(ENDPOINTS["upload_part"])]
@@ -270,9 +270,8 @@ def test_an_older_build_wants_overwrite(pusher: Pusher) -> None:
     old = pusher.write(3, OLDER)
     pusher.write(4, NEWER)
     pusher.succeeds()
-    folder = pusher.folder / OLDER
-    assert f"has build {NEWER}, which is newer than {OLDER}" in pusher.fails(folder)
-    pusher.succeeds(folder, "--overwrite")
+    assert f"has build {NEWER}, which is newer than {OLDER}" in pusher.fails(OLDER)
+    pusher.succeeds(OLDER, "--overwrite")
     pusher.holds(old, OLDER)
 
 
@@ -361,7 +360,7 @@ def rewrite(path: Path, files: dict[str, bytes] | None) -> None:
         with zipfile.ZipFile(archive, "w") as out:
             for name, content in files.items():
                 out.writestr(name, content)
-    write_manifest(path, BUILD, {archive: None, jsonl: 2})
+    write_manifest(path, BUILD, {archive: 3, jsonl: 2})
 
 
 @pytest.mark.parametrize(
@@ -376,9 +375,9 @@ def rewrite(path: Path, files: dict[str, bytes] | None) -> None:
         (other_build, f"doesn't tell of build {BUILD}"),
         (fewer_rows, "hasn't as many rows of palette_tag_consensus as manifest.json says"),
         (no_zip, "is damaged"),
-        (no_manifest, "it has no manifest.json"),
+        (no_manifest, "manifest.json can't be read"),
         (broken_manifest, "can't be read"),
-        (no_archive, "it has no import.zip"),
+        (no_archive, "import.zip can't be read (No such file or directory)"),
     ],
 )
 def test_a_set_that_is_not_what_it_should_be_is_not_sent(
@@ -391,7 +390,8 @@ def test_a_set_that_is_not_what_it_should_be_is_not_sent(
 
 
 def test_no_set_is_one_clear_error(pusher: Pusher) -> None:
-    assert "make one with python -m publish" in pusher.fails()
+    assert "holds no published set yet: run python -m publish" in pusher.fails()
+    assert "there is no set 2026" in pusher.fails("2026")
 
 
 def test_a_set_that_is_retired_meanwhile_is_pushed_whole(pusher: Pusher) -> None:
@@ -540,7 +540,7 @@ def test_rows_that_came_meanwhile_are_not_deleted(pusher: Pusher) -> None:
 def test_two_pushes_at_once_end_in_one_whole_build(pusher: Pusher) -> None:
     builds = {build: pusher.write(count, build) for build, count in ((BUILD, 40), (NEWER, 55))}
     pusher.deployment.configure(import_seconds=0.2)
-    processes = [start(f"published/{build}") for build in builds]
+    processes = [start(build) for build in builds]
     for process in processes:
         process.communicate(timeout=60)
     assert 0 in {process.returncode for process in processes}
