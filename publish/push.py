@@ -207,7 +207,7 @@ class _Push:
         if before.build_id and before.build_id > self._archive.build_id and not self._overwrite:
             raise PublishError(
                 f"{self._url} has build {visible(before.build_id)}, which is newer than {self._archive.build_id}: "
-                "push that of python -m publish, or go back with --overwrite"
+                "publish anew, or go back with --overwrite"
             )
 
     def _refuse_beside_another(self) -> None:
@@ -329,12 +329,14 @@ class _Push:
         """Cancel an import, and tell what became of it. Raises nothing of its own."""
         try:
             self._cancel(import_id)
-            now = self._published(self._cleaning)
+            completed = {job.id for job in self._cleaning.imports() if job.state == "completed"}
+            now = self._published(self._cleaning).build_id
         except (PublishError, ExtractError) as error:
             self._report(str(error))
             return f"Whether import {visible(import_id)} takes place isn't known: push again to find out"
-        if now != before:
-            return f"The import had taken place all the same: the deployment has build {visible(str(now.build_id))}"
+        # Cancelled within the moment of the swap, it counts as failed, and the tables are swapped all the same.
+        if import_id in completed or now == self._archive.build_id != before.build_id:
+            return f"The import had taken place all the same: the deployment has build {now}"
         return "Nothing was replaced"
 
     def _cancel(self, import_id: str) -> None:
