@@ -1,0 +1,16 @@
+select
+    totals.prompt_version,
+    totals.attribute,
+    totals.tag,
+    totals.canonical_tag,
+    totals.tag_class,
+    totals.occurrences,
+    totals.result_count,
+    totals.model_count,
+    totals.palette_count
+from {{ bare(ref('tag_totals')) }} as totals
+where
+    totals.prompt_version is not distinct from cast(prompt_version as varchar)
+    and (attribute is null or totals.attribute = cast(attribute as varchar))
+order by totals.result_count desc, totals.attribute asc, totals.tag asc
+limit n

@@ -1,0 +1,71 @@
+with
+
+palettes as (
+
+    select * from {{ ref('palettes') }}
+    where not is_deleted
+
+),
+
+palette_versions as (
+
+    select * from {{ ref('int_palette_versions') }}
+    where success_count > 0
+
+),
+
+tag_counts as (
+
+    select
+        palette_seed,
+        prompt_version,
+        count(*) as tag_count
+    from {{ ref('canonical_tag_frequencies') }}
+    where is_published
+    group by all
+
+),
+
+refined as (
+
+    select distinct
+        palette_seed,
+        model,
+        cycle
+    from {{ ref('stg_convex__palette_tag_refined') }}
+    where
+        error is null
+        and not list_contains(invalid_fields, 'error is no text')
+        and json_type(tags) = 'OBJECT'
+        and len(json_keys(tags)) > 0
+        and model is not null
+        and cycle is not null
+
+),
+
+refinements as (
+
+    select
+        palette_seed,
+        list(struct_pack("cycle" := cycle, model := model) order by cycle, model) as refinements
+    from refined
+    group by all
+
+)
+
+select
+    palettes.palette_seed,
+    palette_versions.prompt_version,
+    palettes.palette_id,
+    palette_versions.success_count,
+    coalesce(tag_counts.tag_count, 0) as tag_count,
+    coalesce(refinements.refinements, []) as refinements
+from palettes
+inner join palette_versions
+    on palettes.palette_seed = palette_versions.palette_seed
+left join tag_counts
+    on
+        palettes.palette_seed = tag_counts.palette_seed
+        and palette_versions.prompt_version = tag_counts.prompt_version
+left join refinements
+    on palettes.palette_seed = refinements.palette_seed
