@@ -43,7 +43,7 @@ docs: build ## one page with every table, column and the lineage: target/static_
 	$(WITH_ENV) $(BIN)/dbt --quiet docs generate --static
 
 .PHONY: test
-test: lint types parse pytest ## everything that checks the project
+test: lint types parse pytest test-examples ## everything that checks the project
 
 .PHONY: lint
 lint: $(DEV) ## layout and style of Python, SQL and YAML (make fix mends what is safe)
@@ -87,6 +87,30 @@ $(AIRBYTE): requirements/airbyte.txt | $(BIN)/python
 		$(BIN)/python -m venv $(VENV)-airbyte && \
 		$(VENV)-airbyte/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes -r $<; \
 	else echo "Python 3.12 or later: airbyte-source-convex will judge nothing; it runs on 3.9 to 3.11"; fi
+	@touch $@
+
+# A consumer of its own: a Convex app, and a Node script, on what a build of the sample publishes.
+EXAMPLE := examples/convex
+EXAMPLE_DATA := $(EXAMPLE)/build
+EXAMPLE_SETTINGS = RAW_DIR=$(EXAMPLE_DATA)/raw DUCKDB_PATH=$(EXAMPLE_DATA)/build.duckdb PUBLISH_DIR=$(EXAMPLE_DATA)/published \
+	DBT_TARGET_PATH=$(EXAMPLE_DATA)/target DBT_LOG_PATH=$(EXAMPLE_DATA)/logs
+
+.PHONY: test-examples
+test-examples: $(if $(shell command -v npm),$(EXAMPLE)/node_modules/.package-lock.json $(EXAMPLE_DATA)/.published) ## the example app in examples/convex: types, and tests on what is published
+	@$(if $(shell command -v npm),,echo "no npm: the example app isn't tested; install Node.js 20 or later")
+	$(if $(shell command -v npm),npm --prefix $(EXAMPLE) run --silent types)
+	$(if $(shell command -v npm),$(EXAMPLE_SETTINGS) npm --prefix $(EXAMPLE) test --silent)
+
+$(EXAMPLE)/node_modules/.package-lock.json: $(EXAMPLE)/package-lock.json
+	npm --prefix $(EXAMPLE) ci --silent --ignore-scripts
+	@touch $@
+
+$(EXAMPLE_DATA)/.published: sample/convex-export.zip dbt_project.yml profiles.yml $(RUNTIME) \
+		$(shell find extract functions macros models publish seeds -type f ! -name '*.pyc' 2>/dev/null)
+	rm -rf $(EXAMPLE_DATA)
+	$(EXAMPLE_SETTINGS) $(BIN)/python -m extract load sample/convex-export.zip
+	$(EXAMPLE_SETTINGS) $(BIN)/dbt --quiet build
+	$(EXAMPLE_SETTINGS) $(BIN)/python -m publish
 	@touch $@
 
 .PHONY: fix
