@@ -2,8 +2,18 @@ import { convexTest } from "convex-test";
 import type { FunctionArgs } from "convex/server";
 import { internal } from "../convex/_generated/api";
 import schema from "../convex/schema";
+import type { Consensus } from "./published";
 
 const { palettesForRefinement, tagSummaries } = internal.refinement;
+
+/** A document of the consensus in which nothing is said. */
+export const empty: Omit<Consensus, "seed" | "promptVersion"> = {
+  totalModels: 10,
+  categorical: { temperature: [], contrast: [], brightness: [], saturation: [] },
+  tags: { harmony: [], mood: [], style: [], dominant_colors: [], seasonal: [], associations: [] },
+  updatedAt: 1,
+  truncatedTags: 0,
+};
 
 /** An app without data, held to Convex's limits of what a transaction may read and write. */
 export function emptyApp() {

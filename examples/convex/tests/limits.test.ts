@@ -2,16 +2,8 @@
 import { getDocumentSize } from "convex/values";
 import { describe, expect, test } from "vitest";
 import { internal } from "../convex/_generated/api";
-import { allForRefinement, allSummaries, emptyApp } from "./app";
+import { allForRefinement, allSummaries, empty, emptyApp } from "./app";
 import type { Consensus } from "./published";
-
-const empty: Omit<Consensus, "seed" | "promptVersion"> = {
-  totalModels: 10,
-  categorical: { temperature: [], contrast: [], brightness: [], saturation: [] },
-  tags: { harmony: [], mood: [], style: [], dominant_colors: [], seasonal: [], associations: [] },
-  updatedAt: 1,
-  truncatedTags: 0,
-};
 
 /** A document of nearly the 1 MiB that Convex takes. */
 function large(seed: string, promptVersion: string): Consensus {
@@ -85,28 +77,4 @@ test("a merged list has no more than 8,192 entries, and says how many it lost", 
   expect(summaries[0]!.tags.mood).toHaveLength(8192);
   expect(new Set(summaries[0]!.tags.mood.map(({ value }) => value))).toEqual(new Set([2]));
   expect(summaries[0]!.truncatedTags).toBe(3 + 8192 + 3);
-});
-
-test("ties go by the bytes of UTF-8, as in DuckDB, and not by UTF-16", async () => {
-  const app = emptyApp();
-  const mood = ["🌅", "ｃａｌｍ"].map((key) => ({ key, value: 1 }));
-  await app.run((ctx) =>
-    ctx.db.insert("palette_tag_consensus", { ...empty, seed: "s", promptVersion: "v1", tags: { ...empty.tags, mood } }),
-  );
-  const { summaries } = await allSummaries(app, ["s"], ["v1"]);
-  expect(summaries[0]!.tags.mood.map(({ key }) => key)).toEqual(["ｃａｌｍ", "🌅"]);
-});
-
-test("a seed that two documents have is one palette, whatever the page", async () => {
-  const app = emptyApp();
-  for (const seed of ["a", "b", "b", "b", "c"]) {
-    await app.run((ctx) => ctx.db.insert("palettes", { seed, imageUrl: "x" }));
-  }
-  for (const seed of ["a", "b", "c"]) {
-    await app.run((ctx) => ctx.db.insert("palette_tag_consensus", { ...empty, seed, promptVersion: "v1" }));
-  }
-  for (const limit of [1, 2, 3, 200]) {
-    const { palettes } = await allForRefinement(app, { model: "m", cycle: 1, promptVersions: ["v1"], limit });
-    expect(palettes.map(({ seed }) => seed)).toEqual(["a", "b", "c"]);
-  }
 });
