@@ -28,7 +28,7 @@ const seeds = await timed("all seeds", async () => {
 
 async function documents(some) {
   const values = { file, seeds: listValue(some) };
-  return (await connection.runAndReadAll("from read_parquet($file) where seed in $seeds", values)).getRowObjectsJS();
+  return (await connection.runAndReadAll("from read_parquet($file) where seed in (select unnest($seeds))", values)).getRowObjectsJS();
 }
 
 const summaries = isParquet ? documents : (some) => tagSummaries(connection, some);

@@ -3,7 +3,7 @@
 
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { DOUBLE, DuckDBInstance, INTEGER, LIST, listValue, VARCHAR } from "@duckdb/node-api";
+import { DuckDBInstance, INTEGER, LIST, listValue, VARCHAR } from "@duckdb/node-api";
 
 /** @import {DuckDBConnection, DuckDBType, DuckDBValue} from "@duckdb/node-api" */
 
@@ -19,8 +19,8 @@ export async function open(path, settings = {}) {
 }
 
 /**
- * Palettes that have counted results for those versions, and no successful refinement by that model in that cycle: most
- * results first.
+ * Palettes that have answers that count under those versions, and no successful refinement by that model in that cycle:
+ * most answers first.
  * @param {DuckDBConnection} connection
  * @param {{model: string, cycle: number, promptVersions?: string[], maxRows?: number}} job
  */
@@ -28,7 +28,7 @@ export function refinementCandidates(connection, { model, cycle, promptVersions,
   return rows(
     connection,
     "from refinement_candidates($model, $cycle, prompt_versions := $versions, max_rows := $maxRows)",
-    { model: text(model), cycle: [cycle, DOUBLE], versions: texts(promptVersions), maxRows: [maxRows, INTEGER] },
+    { model: text(model), cycle: [cycle, INTEGER], versions: texts(promptVersions), maxRows: [maxRows, INTEGER] },
   );
 }
 
@@ -99,7 +99,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const path = process.argv[2] ?? resolve(import.meta.dirname, "../../data/published/current/palettes.duckdb");
   const connection = await open(path);
   const waiting = await refinementCandidates(connection, { model: "gpt-5-mini", cycle: 3, maxRows: 5 });
-  console.log("waiting for refinement, most results first:");
+  console.log("waiting for refinement, most answers first:");
   console.table(waiting);
   console.log("said of the first:");
   console.dir(await tagSummaries(connection, [String(waiting[0]?.seed)]), { depth: null, maxArrayLength: 3 });

@@ -39,7 +39,7 @@ export const palettesForRefinement = internalQuery({
         paletteId: v.id("palettes"),
         seed: v.string(),
         imageUrl: v.string(),
-        resultCount: v.number(),
+        successCount: v.number(),
         promptVersions: v.array(v.string()),
       }),
     ),
@@ -72,7 +72,7 @@ export const palettesForRefinement = internalQuery({
         paletteId: palette._id,
         seed: palette.seed,
         imageUrl: palette.imageUrl,
-        resultCount: sum(documents.map((document) => document.totalModels)),
+        successCount: sum(documents.map((document) => document.totalModels)),
         promptVersions: documents.map((document) => document.promptVersion),
       });
     }
@@ -145,13 +145,14 @@ async function consensus(ctx: QueryCtx, seed: string, versions: string[]): Promi
   return found.filter((document) => document !== null);
 }
 
-/** A refinement succeeded if it has an object of tags; failed attempts stay beside it. */
+/** Whether a refinement succeeded: no error, and an object of tags with something in it. Failed attempts stay beside it. */
 async function isRefined(ctx: QueryCtx, seed: string, model: string, cycle: number): Promise<boolean> {
   const attempts = ctx.db
     .query("palette_tag_refined")
     .withIndex("by_seed_model_cycle", (q) => q.eq("seed", seed).eq("model", model).eq("cycle", cycle));
   for await (const { tags, error } of attempts) {
-    if (error === undefined && tags !== null && typeof tags === "object" && !Array.isArray(tags)) return true;
+    const isObject = tags !== null && typeof tags === "object" && !Array.isArray(tags);
+    if (error === undefined && isObject && Object.keys(tags).length > 0) return true;
   }
   return false;
 }

@@ -32,7 +32,7 @@ describe("with the largest documents", async () => {
 
   test("palettesForRefinement goes on where it stopped", async () => {
     const { palettes, pages } = await allForRefinement(app, { model: "m", cycle: 1, promptVersions: versions });
-    expect(palettes.map(({ seed, resultCount }) => [seed, resultCount])).toEqual(seeds.map((seed) => [seed, 80]));
+    expect(palettes.map(({ seed, successCount }) => [seed, successCount])).toEqual(seeds.map((seed) => [seed, 80]));
     expect(pages).toBe(5);
   });
 });

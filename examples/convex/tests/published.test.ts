@@ -97,7 +97,7 @@ describe("palettesForRefinement", () => {
     const done = new Set(
       refined
         .filter((one) => one.model === model && one.cycle === cycle && !one.error)
-        .filter((one) => Object.prototype.toString.call(one.tags) === "[object Object]")
+        .filter((one) => Object.prototype.toString.call(one.tags) === "[object Object]" && Object.keys(one.tags).length > 0)
         .map((one) => one.seed),
     );
     for (const chosen of choices) {
@@ -108,7 +108,7 @@ describe("palettesForRefinement", () => {
       }
       for (const limit of [1, 3, 200]) {
         const found = await allForRefinement(app, { model, cycle, promptVersions: chosen, limit });
-        expect(found.palettes.map(({ seed, resultCount }) => [seed, resultCount])).toEqual([...expected].sort());
+        expect(found.palettes.map(({ seed, successCount }) => [seed, successCount])).toEqual([...expected].sort());
       }
     }
   });

@@ -12,8 +12,9 @@ test.each([
   { attempts: [{ ...attempt, tags: null, error: "overloaded" }], waits: true },
   { attempts: [{ ...attempt, tags: { mood: ["ca"] }, error: "cut off" }], waits: true },
   { attempts: [{ ...attempt, tags: ["calm"] }], waits: true },
-  { attempts: [{ ...attempt, tags: null }, { ...attempt, tags: {} }], waits: false },
-  { attempts: [{ ...attempt, tags: {}, cycle: 2 }, { ...attempt, tags: {}, model: "other" }], waits: true },
+  { attempts: [{ ...attempt, tags: {} }], waits: true },
+  { attempts: [{ ...attempt, tags: null }, { ...attempt, tags: { mood: [] } }], waits: false },
+  { attempts: [{ ...attempt, tags: { mood: [] }, cycle: 2 }, { ...attempt, tags: { mood: [] }, model: "n" }], waits: true },
 ])("a palette with the attempts $attempts waits: $waits", async ({ attempts, waits }) => {
   const app = emptyApp();
   await app.run(async (ctx) => {
