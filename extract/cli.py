@@ -35,12 +35,13 @@ from extract.durations import duration
 from extract.errors import ExtractError
 from extract.load import Progress as ReportProgress
 from extract.load import load
+from extract.queries import FunctionError
 from extract.rawzone import LIVE_LOCK, REJECTED_FILE, RawZone, RunSummary
 from extract.selection import Selection, declared_tables
 from extract.settings import raw_dir
 from extract.snapshot import snapshot
 from extract.status import Status, status
-from extract.sync import Sync
+from extract.sync import Sync, Unrest
 from extract.text import visible
 
 DESCRIPTION = """\
@@ -308,7 +309,7 @@ def _watch(sync: Sync, seconds: float, tell: Callable[[str], None], landed: Call
             if run := sync.once():
                 landed(run)
             pause = seconds
-        except NoAnswer as error:
+        except (NoAnswer, FunctionError, Unrest) as error:
             pause = min(pause * 2, max(seconds, LONGEST_WATCH_PAUSE))
             tell(f"{error}. Trying again in {pause:g} s")
         try:

@@ -5,6 +5,7 @@ Which answers are worth another try follows the classes of errors that a deploym
 """
 
 import json
+import re
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from typing import Any, TypeVar
 
 import httpx
 import msgspec
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from tenacity.wait import wait_exponential_jitter
 
 from extract import __version__
@@ -105,8 +106,8 @@ class Client:
                 return read(content)
             except msgspec.ValidationError:
                 raise  # it is whole, but of another form
-            except ValueError as error:
-                start = visible(content[:40].decode(errors="replace"))
+            except (ValueError, RecursionError) as error:
+                start = visible(self._without_key(content[:10_000].decode(errors="replace")))[:40]
                 raise _Passing(f"the answer can't be read: it begins with {start!r}") from error
 
         return self._retrying(path, attempt)
@@ -122,7 +123,7 @@ class Client:
         def attempt() -> str:
             with self._answer("GET", path) as answer, to.open("wb") as file:
                 length = answer.headers.get("Content-Length", "")
-                total = int(length) if length.isdigit() else None
+                total = int(length) if re.fullmatch("[0-9]{1,18}", length) else None
                 for block in self._blocks(answer):
                     file.write(block)
                     progress(file.tell(), total)
@@ -142,8 +143,9 @@ class Client:
                 if answer.status_code != HTTPStatus.OK:
                     raise self._refusal(path, answer)
                 yield answer
-        except httpx.TransportError as error:
-            raise _Passing(f"{type(error).__name__}: {visible(str(error)) or 'no answer'}") from error
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            said = visible(self._without_key(str(error)))[:300]
+            raise _Passing(f"{type(error).__name__}: {said or 'no answer'}") from error
 
     @staticmethod
     def _blocks(answer: httpx.Response) -> Iterator[bytes]:
@@ -160,7 +162,7 @@ class Client:
         name = self._without_key(" ".join(part for part in (str(status), code) if part))
         if status in RETRIED or (status == HTTPStatus.NOT_FOUND and path.startswith("/api/query") and not code):
             return _Passing(name, _retry_after(answer))
-        told = self._without_key(f"{message[:300]}" if message else "")
+        told = self._without_key(message)[:300]
         return ApiError(status, code, self._advice(status, code, told, name, answer))
 
     def _advice(self, status: int, code: str, told: str, name: str, answer: httpx.Response) -> str:
@@ -194,6 +196,13 @@ class Client:
             asked = error.retry_after if isinstance(error, _Passing) else None
             return backoff(state) if asked is None else min(asked, LONGEST_RETRY_AFTER_SECONDS)
 
+        failed_at: list[float] = []
+
+        def stop(state: RetryCallState) -> bool:
+            """Tell whether the next try would come too late. The time counts from the first failure."""
+            failed_at.append(time.monotonic())
+            return failed_at[-1] - failed_at[0] + state.upcoming_sleep > self._retry_seconds
+
         def before_sleep(state: RetryCallState) -> None:
             reason = state.outcome.exception() if state.outcome else ""
             seconds = state.next_action.sleep if state.next_action else 0
@@ -202,7 +211,7 @@ class Client:
         retrying = Retrying(
             retry=retry_if_exception_type(_Passing),
             wait=wait,
-            stop=stop_after_delay(self._retry_seconds),
+            stop=stop,
             before_sleep=before_sleep,
             reraise=True,
         )
@@ -230,4 +239,4 @@ def _code_and_message(answer: httpx.Response) -> tuple[str, str]:
 
 def _retry_after(answer: httpx.Response) -> float | None:
     text = answer.headers.get("Retry-After", "")
-    return float(text) if text.isdigit() else None
+    return float(text) if re.fullmatch("[0-9]{1,9}", text) else None

@@ -53,10 +53,12 @@ def compact(
     """Write the current state as one full run, and delete runs that such a run has stood for since `keep` or longer.
 
     Documents that were deleted keep their last text, unless `forget_deleted`; what was set aside stays too. Returns
-    None where there is only one run. Raises ExtractError; a crash at any point leaves a zone that says the same.
+    None where there is nothing to fold. Raises ExtractError; a crash at any point leaves a zone that says the same.
     """
     written = None
-    if len(zone.run_ids()) > 1:
+    newest = zone.newest()
+    is_folded = newest is not None and newest.source["type"] == "compact" and not forget_deleted
+    if len(zone.run_ids()) > 1 and not is_folded:
         with zone.new_run({"type": "compact", "name": "the runs before it"}, None) as run:
             _fold(run, zone, forget_deleted, progress)
         written = run.summary

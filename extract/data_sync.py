@@ -1,5 +1,6 @@
 """The Data Sync API: `POST /api/v1/data/sync` (convex-backend, `crates/local_backend/src/streaming_export.rs`)."""
 
+import time
 from http import HTTPStatus
 from typing import Any
 
@@ -11,6 +12,8 @@ from extract.pages import CursorExpired, Page, decode_page, selection_of
 from extract.rawzone import TableName
 
 PATH = "/api/v1/data/sync"
+NOT_FOUND_PAUSES = (0.1, 0.4)
+"""Seconds after a 404: a deployment that has just been made may give one for a moment."""
 
 
 class NoDataSync(Exception):
@@ -28,6 +31,14 @@ class DataSync:
 
     def fetch(self, cursor: str | None, tables: list[TableName]) -> tuple[Page, bytes | bytearray]:
         """Return the page after `cursor`, see `PageSource`. Raises NoDataSync where there is no such API."""
+        for pause in NOT_FOUND_PAUSES:
+            try:
+                return self._page(cursor, tables)
+            except NoDataSync:
+                time.sleep(pause)
+        return self._page(cursor, tables)
+
+    def _page(self, cursor: str | None, tables: list[TableName]) -> tuple[Page, bytes | bytearray]:
         body: dict[str, Any] = {"selection": selection_of(tables)}
         if cursor is not None:
             body["cursor"] = cursor
@@ -47,7 +58,12 @@ class DataSync:
                     "begin again with python -m extract sync --full"
                 ) from error
             if error.status == HTTPStatus.NOT_FOUND and not error.code:
-                raise NoDataSync from error
+                if cursor is None:
+                    raise NoDataSync from error
+                raise ExtractError(
+                    f"{self._client.deployment.url} answers 404 to {PATH}, which it had before: run the command again. "
+                    "If the backend is another, older one now, begin again with python -m extract sync --full"
+                ) from error
             raise
 
     def forget(self, cursor: str, dirty: list[TableName], tables: list[TableName]) -> tuple[Page, bytes | bytearray]:

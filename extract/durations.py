@@ -11,4 +11,7 @@ def duration(text: str) -> timedelta:
     if not match:
         raise argparse.ArgumentTypeError(f"{text} is no time: write 90s, 30m, 24h or 7d")
     names = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-    return timedelta(**{names[match[2]]: float(match[1])})
+    try:
+        return timedelta(**{names[match[2]]: float(match[1])})
+    except OverflowError:
+        raise argparse.ArgumentTypeError(f"{text} is longer than can be waited for") from None

@@ -72,6 +72,8 @@ class Journal:
         try:
             self.header = Header(**json.loads((self.directory / _HEADER).read_text(encoding="utf-8")))
             for number in sorted(int(path.stem.removeprefix("page-")) for path in self.directory.glob("page-*.json")):
+                if self.notes and number != self.newest() + 1:
+                    raise ValueError(f"page {self.newest() + 1} is missing")
                 self.notes[number] = _note(self.read(number))
         except FileNotFoundError:
             return
@@ -96,8 +98,11 @@ class Journal:
 
     def begin(self, header: Header) -> None:
         """Forget everything, and begin anew."""
-        shutil.rmtree(self.directory, ignore_errors=True)
-        self.directory.mkdir(parents=True)
+        if self.directory.exists():  # without its header it is no journal any more, whatever else is still there
+            (self.directory / _HEADER).unlink(missing_ok=True)
+            sync_to_disk(self.directory)
+            shutil.rmtree(self.directory, ignore_errors=True)
+        self.directory.mkdir(parents=True, exist_ok=True)
         self.notes = {}
         self.header = header
         self.save_header()

@@ -3,9 +3,12 @@
 The functions are those of Convex's own command line (convex-backend, `npm-packages/system-udfs/convex/_system/cli`).
 """
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from extract.client import Client
 from extract.errors import ExtractError
@@ -15,6 +18,8 @@ from extract.text import visible
 RESTING = frozenset({"uploaded", "waiting_for_confirmation"})
 FAILED = frozenset({"failed", "canceled", "cancelled"})
 ENDED = FAILED | {"completed"}
+Nanoseconds = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,19}$")]
+_NO_COMPONENT = re.compile(r"Component .*not found", re.IGNORECASE)
 ALL_ITEMS = {"cursor": None, "numItems": 10_000}
 
 
@@ -48,71 +53,117 @@ class TableLook:
     oldest: str | None
 
 
+class Export(msgspec.Struct, frozen=True):
+    """A snapshot export. Times are nanoseconds since 1970, as text; `start_ts` is the snapshot's once it is there."""
+
+    id: str = msgspec.field(name="_id")
+    state: str
+    start_ts: Nanoseconds | None = None
+    expiration_ts: Nanoseconds | None = None
+    progress_message: str | None = None
+
+
+class _Named(msgspec.Struct):
+    name: str
+
+
+class _Tables(msgspec.Struct):
+    page: list[_Named]
+
+
+class _Documents(msgspec.Struct):
+    page: list[dict[str, Any]]
+
+
+class _State(msgspec.Struct):
+    state: str
+
+
+class _Checkpoint(msgspec.Struct):
+    display_table_name: str
+    component_path: str | None = None
+
+
+class _Import(msgspec.Struct):
+    id: str = msgspec.field(name="_id")
+    state: _State
+    checkpoints: list[_Checkpoint] | None = None
+
+
 class Queries:
-    """Asks a deployment's system functions."""
+    """Asks a deployment's system functions. Each method raises ExtractError for an answer of another form."""
 
     def __init__(self, client: Client):
         self._client = client
 
     def imports(self) -> list[Import]:
         """Return the last 20 imports."""
-        return [_import(content) for content in self._call("_system/cli/queryImport:list", {}) or []]
+        found = self._call("_system/cli/queryImport:list", {}, list[_Import] | None) or []
+        return [Import(content.id, content.state.state, self._imported(content)) for content in found]
 
     def one_import(self, import_id: str) -> dict[str, Any] | None:
         """Return an import as the deployment has it; its 64-bit integers are decimal strings."""
-        return self._call("_system/cli/queryImport", {"importId": import_id})
+        return self._call("_system/cli/queryImport", {"importId": import_id}, dict[str, Any] | None)
 
     def tables(self, components: Collection[str]) -> set[TableName]:
         """Return the tables of these components. A component that isn't there has none."""
         found = set()
         for component in components:
-            page = self._call("_system/cli/tables", {"paginationOpts": ALL_ITEMS}, component, missing={"page": []})
-            found |= {TableName(component, table["name"]) for table in page["page"]}
+            try:
+                tables = self._call("_system/cli/tables", {"paginationOpts": ALL_ITEMS}, _Tables, component)
+            except FunctionError as error:
+                if component and _NO_COMPONENT.search(str(error)):
+                    continue
+                raise
+            found |= {self._name(component, table.name) for table in tables.page}
         return found
 
     def size(self, table: TableName) -> int:
         """Return how many documents a table has."""
-        return int(self._call("_system/cli/tableSize", {"tableName": table.table}, table.component))
+        return int(self._call("_system/cli/tableSize", {"tableName": table.table}, float, table.component))
 
     def look(self, table: TableName) -> TableLook:
         """Return how many documents a table has, and the oldest of them."""
         size = self.size(table)
         oldest = self.oldest(table) if size else None
-        return TableLook(size, oldest["_id"] if oldest else None)
+        return TableLook(size, str(oldest.get("_id")) if oldest else None)
 
     def oldest(self, table: TableName) -> dict[str, Any] | None:
         """Return the oldest document of a table; its 64-bit integers are decimal strings."""
         options = {"table": table.table, "order": "asc", "paginationOpts": {"cursor": None, "numItems": 1}}
-        page = self._call("_system/cli/tableData", options, table.component)["page"]
+        page = self._call("_system/cli/tableData", options, _Documents, table.component).page
         return page[0] if page else None
 
-    def latest_export(self) -> dict[str, Any] | None:
-        """Return the newest snapshot export; its 64-bit integers are decimal strings."""
-        return self._call("_system/cli/exports:getLatest", {})
+    def latest_export(self) -> Export | None:
+        """Return the newest snapshot export."""
+        return self._call("_system/cli/exports:getLatest", {}, Export | None)
 
-    def _call(self, path: str, args: dict[str, Any], component: str = "", missing: Any = None) -> Any:
+    def _call(self, path: str, args: dict[str, Any], kind: Any, component: str = "") -> Any:
+        """Return a function's value, which has to be of a kind. Raises FunctionError where the function fails."""
+        deployment = self._client.deployment
         body = {"path": path, "args": args, "format": "json"}
         if component:
             body["componentPath"] = component
         answer = self._client.request("POST", "/api/function" if component else "/api/query", body=body)
-        if not isinstance(answer, dict):
-            raise ExtractError(f"{self._client.deployment.url} answered {path} with something else than an object")
-        if answer.get("status") == "success":
-            return answer.get("value")
-        message = visible(str(answer.get("errorMessage") or answer))[:300]
-        if missing is not None and component and "omponent" in message:
-            return missing
-        raise FunctionError(f"{self._client.deployment.url} can't answer {path}: {message}")
+        try:
+            if answer["status"] == "success":
+                return msgspec.convert(answer.get("value"), kind)
+            message = visible(deployment.without_key(str(answer["errorMessage"])))[:300]
+        except (msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
+            raise ExtractError(
+                f"{deployment.url} answers {path} in a form that isn't known ({error}): upgrade the backend, "
+                "or this project"
+            ) from error
+        raise FunctionError(f"{deployment.url} can't answer {path}: {message}")
 
+    def _imported(self, content: _Import) -> frozenset[TableName] | None:
+        if not content.checkpoints:
+            return None
+        places = ((c.component_path or "", c.display_table_name) for c in content.checkpoints)
+        return frozenset(self._name(*place) for place in places if not place[1].startswith("_"))
 
-def _import(content: dict[str, Any]) -> Import:
-    state = content.get("state") or {}
-    checkpoints = content.get("checkpoints")
-    tables = None
-    if checkpoints:
-        tables = frozenset(
-            TableName(checkpoint.get("component_path") or "", checkpoint["display_table_name"])
-            for checkpoint in checkpoints
-            if not checkpoint["display_table_name"].startswith("_")
-        )
-    return Import(str(content["_id"]), str(state.get("state")), tables)
+    def _name(self, component: str, table: str) -> TableName:
+        try:
+            return TableName(component, table)
+        except ValueError as error:
+            raise ExtractError(f"{self._client.deployment.url} names a table that can't be one: {error}") from None

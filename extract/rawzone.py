@@ -163,8 +163,14 @@ class RawZone:
 
     def runs(self) -> list[RunSummary]:
         """Return the summaries of the visible runs, oldest first. Raises ExtractError if one can't be read."""
-        ids = self.run_ids()
-        return [self._summary(run_id) for run_id in ids if (self.directory / run_id).exists()]
+        summaries = []
+        for run_id in self.run_ids():
+            try:
+                summaries.append(self._summary(run_id))
+            except ExtractError:
+                if (self.directory / run_id).exists():
+                    raise  # otherwise it was folded and deleted just now
+        return summaries
 
     def files(self, table: TableName) -> list[Path]:
         """Return the files of a table in all visible runs, oldest first. Raises ExtractError."""
@@ -229,7 +235,7 @@ class RawZone:
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else error
                 raise ExtractError(
                     f"can't write to {self.directory}: {reason}. Nothing was landed; free some space, "
-                    "or choose another place with RAW_DIR, and load again"
+                    "or choose another place with RAW_DIR, and run the command again"
                 ) from error
             finally:
                 shutil.rmtree(incoming, ignore_errors=True)

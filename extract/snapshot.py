@@ -11,13 +11,12 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from extract.archives import check_zip
 from extract.client import ApiError, Client
 from extract.errors import ExtractError
 from extract.load import Progress, load, no_progress
-from extract.queries import Queries
+from extract.queries import Export, Queries
 from extract.rawzone import LIVE_LOCK, RawZone, RunSummary
 from extract.selection import Selection
 from extract.text import visible
@@ -92,15 +91,15 @@ class _Exports:
         latest = self._queries.latest_export()
         if reuse and latest and (path := self._reused(latest, reuse, folder, progress)):
             return path
-        return self._download(self._requested(latest["_id"] if latest else None), folder, progress)
+        return self._download(self._requested(latest.id if latest else None), folder, progress)
 
-    def _reused(self, latest: dict[str, Any], reuse: timedelta, folder: Path, progress: Progress) -> Path | None:
+    def _reused(self, latest: Export, reuse: timedelta, folder: Path, progress: Progress) -> Path | None:
         """Download an export that is recent enough, or on its way; None where there is none such."""
-        if latest["state"] in RUNNING:
+        if latest.state in RUNNING:
             self._report("an export is on its way already: waiting for that one")
             latest = self._waited_for(latest)
-        made = int(latest.get("start_ts") or 0)
-        if latest["state"] != "completed" or time.time() - made / 1e9 > reuse.total_seconds() or _is_expired(latest):
+        made = int(latest.start_ts or 0)
+        if latest.state != "completed" or time.time() - made / 1e9 > reuse.total_seconds() or _is_expired(latest):
             return None
         self._report(f"taking the export of {datetime.fromtimestamp(made / 1e9, UTC):%Y-%m-%d %H:%M:%S} UTC")
         try:
@@ -111,7 +110,7 @@ class _Exports:
             self._report("that export is no longer kept: asking for a new one")
             return None
 
-    def _requested(self, known: str | None) -> dict[str, Any]:
+    def _requested(self, known: str | None) -> Export:
         """Ask for an export, and wait until it is completed. The answer doesn't name it: it is the one after `known`.
 
         Convex makes one at a time, whoever asked for it.
@@ -135,38 +134,38 @@ class _Exports:
         while (export := self._newer_than(known)) is None:
             time.sleep(next(pauses))
         export = self._waited_for(export)
-        if export["state"] != "completed":
+        if export.state != "completed":
             raise ExtractError(
-                f"the export on {self._url} ended as {visible(str(export['state']))}: run the command again to ask for "
+                f"the export on {self._url} ended as {visible(str(export.state))}: run the command again to ask for "
                 "another one. Nothing was landed"
             )
         return export
 
-    def _newer_than(self, known: str | None) -> dict[str, Any] | None:
+    def _newer_than(self, known: str | None) -> Export | None:
         latest = self._queries.latest_export()
-        return latest if latest and latest["_id"] != known else None
+        return latest if latest and latest.id != known else None
 
-    def _waited_for(self, export: dict[str, Any]) -> dict[str, Any]:
+    def _waited_for(self, export: Export) -> Export:
         """Wait until an export has ended, and return it as it is then."""
         pauses = self._pauses()
         shown = None
-        while export["state"] in RUNNING:
-            message = visible(str(export.get("progress_message") or "the export waits for its turn"))
+        while export.state in RUNNING:
+            message = visible(str(export.progress_message or "the export waits for its turn"))
             if message != shown:
                 self._report(message)
                 shown = message
             time.sleep(next(pauses))
-            latest = self._queries.latest_export() or {}
-            if latest.get("_id") != export["_id"]:
-                return {"_id": export["_id"], "state": "completed"}  # only one is made at a time, so this one is done
+            latest = self._queries.latest_export()
+            if latest is None or latest.id != export.id:
+                return Export(export.id, "completed")  # only one is made at a time, so this one is done
             export = latest
         return export
 
-    def _download(self, export: dict[str, Any], folder: Path, progress: Progress) -> Path:
+    def _download(self, export: Export, folder: Path, progress: Progress) -> Path:
         for _ in range(DOWNLOAD_TRIES):
             part = folder / "snapshot.part"
             name = self._client.download(
-                f"/api/export/zip/{export['_id']}", part, lambda done, total: progress("download", done, total or done)
+                f"/api/export/zip/{export.id}", part, lambda done, total: progress("download", done, total or done)
             )
             try:
                 check_zip(part)
@@ -174,7 +173,7 @@ class _Exports:
                 self._report(f"the export came damaged ({error})")
                 continue
             found = _NAME.search(name)
-            made = found[1] if found else export.get("start_ts", 0)
+            made = found[1] if found else export.start_ts or 0
             return part.rename(folder / f"snapshot_deployment_{made}.zip")
         raise ExtractError(
             f"the export came damaged from {self._url}, {DOWNLOAD_TRIES} times. Nothing was landed; try again"
@@ -192,5 +191,5 @@ class _Exports:
         )
 
 
-def _is_expired(export: dict[str, Any]) -> bool:
-    return int(export.get("expiration_ts") or 2**62) < time.time_ns()
+def _is_expired(export: Export) -> bool:
+    return int(export.expiration_ts or 2**62) < time.time_ns()

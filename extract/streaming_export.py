@@ -89,10 +89,11 @@ class StreamingExport:
             body |= {"snapshot": position.snapshot, "cursor": position.page}
         answer = self._ask("list_snapshot", body)
         truncates = [Truncate(t.component, t.table) for t in tables] if position.snapshot is None else []
+        followed = [*map(str, tables)]  # and no others, should the selection have become narrower
         if answer.hasMore:
-            following, status = _Cursor(position.tables, answer.snapshot, str(answer.cursor)), Status("snapshotting")
+            following, status = _Cursor(followed, answer.snapshot, str(answer.cursor)), Status("snapshotting")
         else:
-            following, status = _Cursor(position.tables, delta=answer.snapshot), Status("stale", answer.snapshot)
+            following, status = _Cursor(followed, delta=answer.snapshot), Status("stale", answer.snapshot)
         return _page(status, truncates, answer, following, tables)
 
     def _deltas(self, after: int, tables: list[TableName]) -> Page:

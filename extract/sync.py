@@ -8,7 +8,8 @@ which tables stood still, so that their numbers of documents can be compared.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -31,7 +32,7 @@ from extract.streaming_export import StreamingExport
 
 ROUNDS = 12
 LISTED_IMPORTS = 20
-IMPORT_POLL_SECONDS = 0.5
+POLL_SECONDS = 0.5
 
 Report = Callable[[str], None]
 
@@ -45,6 +46,10 @@ class _Look:
 
     def states(self) -> dict[str, str]:
         return {found.id: found.state for found in self.imports}
+
+
+class Unrest(ExtractError):
+    """The deployment changed its tables all the time: a later try may find it at rest."""
 
 
 class _Overtaken(Exception):
@@ -93,23 +98,32 @@ class Sync:
         Raises ExtractError. What was fetched till then is kept in the journal, and the next call goes on from there.
         """
         repaired: set[TableName] = set()
+        wrong: dict[TableName, str] = {}
+        failed: FunctionError | None = None
         for rounds_left in reversed(range(ROUNDS)):
             try:
-                return self._round(repaired, gives_in=not rounds_left)
+                for table, reason in wrong.items():
+                    self._report(f"{table}: {reason}: fetching it anew")
+                if wrong:
+                    repaired |= {*wrong}
+                    self._forget(wrong)
+                    wrong = {}
+                failed = None
+                return self._round(repaired, is_last=not rounds_left)
             except CursorExpired:
                 self._restart("the deployment no longer keeps the changes since the last sync: every table comes anew")
             except NoDataSync:
                 self._fall_back()
             except _Overtaken:
                 self._restart("another run has landed since: every table comes anew")
-            except (_Unsure, FunctionError):
+            except _Unsure:
                 continue
+            except FunctionError as error:
+                failed = error
+                time.sleep(POLL_SECONDS)
             except _Wrong as error:
-                for table, reason in error.tables.items():
-                    self._report(f"{table}: {reason}: fetching it anew")
-                repaired |= {*error.tables}
-                self._forget(error.tables)
-        raise ExtractError(
+                wrong = error.tables
+        raise failed or Unrest(
             f"tables of {self._client.deployment.url} kept being imported, dropped or made while they were read. "
             "Nothing half done was landed, and what came is kept: run the command again when that is over"
         )
@@ -129,6 +143,7 @@ class Sync:
         elif header and state and state.sync and state.sync["journal"] == header.id:
             self._journal.drop(state.sync["page"])  # as the process may have ended just after they had landed
             header.lineage, header.is_full = lineage(state), False
+            header.notes, header.forgotten = [], {}
             header.covered = max(header.covered, state.sync["page"])
         elif header and header.lineage != lineage(state):
             self._restart("another run has landed since the last sync: every table comes anew")
@@ -155,8 +170,6 @@ class Sync:
         self._header.notes.append(reason)
 
     def _fall_back(self) -> None:
-        if self._cursor() is not None:
-            self._report(f"{self._client.deployment.url} no longer has the Data Sync API: every table comes anew")
         self._report("the deployment is older than the Data Sync API: using list_snapshot and document_deltas")
         self._source = StreamingExport(self._client)
         self._begin(self._zone.newest(), is_full=True, api=self._source.name)
@@ -179,7 +192,7 @@ class Sync:
 
     # One round
 
-    def _round(self, repaired: set[TableName], gives_in: bool) -> RunSummary | None:
+    def _round(self, repaired: set[TableName], is_last: bool) -> RunSummary | None:
         """Return the run that landed, or None if nothing has changed. Raises what asks for another round."""
         if lineage(self._zone.newest()) != self._header.lineage:
             raise _Overtaken
@@ -204,9 +217,9 @@ class Sync:
         if suspects := self._suspects(after, point):
             return self._land_snapshot(point, after, suspects)
         try:
-            return self._land(point, after, gone, sizes, quiet, gives_in)
+            return self._land(point, after, gone, sizes, quiet, is_last)
         except _Wrong as error:
-            if repaired.isdisjoint(error.tables) and not gives_in:
+            if repaired.isdisjoint(error.tables) and not is_last:
                 raise
             return self._land_snapshot(point, after, error.tables)
 
@@ -217,7 +230,8 @@ class Sync:
     def _look_before(self) -> _Look:
         """Look at the deployment when no import is running."""
         look = self._look()
-        if self._journal.newest() > self._header.covered:
+        has_more = self._journal.newest() > self._header.covered
+        if has_more or (self._cursor() is not None and not self._source.tells_truncates):
             self._check_imports(look)
         look = self._wait_for_imports(look)
         self._cover(look, self._journal.newest())
@@ -231,7 +245,7 @@ class Sync:
             if not told:
                 self._report("an import is running on the deployment: waiting until it is done")
                 told = True
-            time.sleep(IMPORT_POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
             look = self._look()
         return look
 
@@ -308,7 +322,7 @@ class Sync:
 
         Only a whole export is without it. A table that had to come from the beginning began more than once, if there
         was something beside it; any other table had no reason to, but for the import. The older API tells of no
-        beginnings: with it, a failed import and any change are enough.
+        beginnings: with it, a failed import and any change are enough, and at first so is one that may be unlisted.
         """
         state = self._zone.newest()
         settled = state.sync["settled"] if state and state.sync else []
@@ -320,7 +334,9 @@ class Sync:
             since = self._header.forgotten.get(str(table), 0 if self._header.is_full else None)
             begun = self._truncated(since or 0, point).count((table.component, table.table))
             if not self._source.tells_truncates:
-                is_suspect = table in changed and any(f.touches([table]) for f in (failed if begun else unsettled))
+                may_be_unlisted = begun > 0 and len(look.imports) >= LISTED_IMPORTS
+                touched = any(found.touches([table]) for found in (failed if begun else unsettled))
+                is_suspect = table in changed and (touched or may_be_unlisted)
             elif since is not None:
                 is_suspect = begun > 1
             else:
@@ -338,7 +354,7 @@ class Sync:
         gone: set[TableName],
         sizes: dict[TableName, TableLook],
         quiet: set[TableName],
-        gives_in: bool,
+        is_last: bool,
     ) -> RunSummary:
         page = self._journal.read(point)
         source = {"type": self._source.name, "name": self._client.deployment.name}
@@ -349,7 +365,7 @@ class Sync:
             for table in gone:
                 run.open_table(table, "uniform").add_truncate()
             run.finish_tables()
-            self._compare(run, point, sizes, quiet, gives_in)
+            self._compare(run, point, sizes, quiet, is_last)
         self._landed(run.summary, point, look)
         return run.summary
 
@@ -361,46 +377,58 @@ class Sync:
             self._progress("pages landed", number, count)
 
     def _compare(
-        self, run: RunWriter, point: int, sizes: dict[TableName, TableLook], quiet: set[TableName], gives_in: bool
+        self, run: RunWriter, point: int, sizes: dict[TableName, TableLook], quiet: set[TableName], is_last: bool
     ) -> None:
         """Compare what would be visible with the tables as they were just after the last page. Raises _Unsure, _Wrong.
 
-        That a table's oldest document is here proves that it is still the same table, and not one made anew under its
-        name; its number of documents can be compared if the pages after the look brought no change. Where no truncate
-        tells that a table began anew, our oldest document has to be its oldest too, unless it was deleted meanwhile.
+        A table that is still the same has its oldest document among ours, and no truncate came after the page. Its
+        number of documents is ours; or, if it is being written, differs by no more than the changes that came after.
+        Where no truncates are told, our oldest document has to be its oldest too, unless it was deleted meanwhile.
+        What stays unsure to the last is wrong enough for a whole export.
         """
         tables, unsure, wrong = {}, {}, {}
-        deleted = set() if self._source.tells_truncates else self._deleted_after(point)
+        later = self._changes_after(point)
+        begun_later = {*self._truncated(point, self._journal.newest())}
         for table in self._tables:
-            look = sizes.get(table, TableLook(0, None))
+            look, place = sizes.get(table, TableLook(0, None)), (table.component, table.table)
             written = run.directory / f"{table}.parquet"
             files = [*self._zone.files(table), *([written] if written.exists() else [])]
             ours = current.read(files, look.oldest)
             has_oldest = ours.has_asked or not look.oldest
-            is_whole = ours.documents == look.size and has_oldest
-            tables[str(table)] = {"documents": ours.documents, "verified": table in quiet and is_whole}
+            numbers = f"{ours.documents:,} document(s) came, and the deployment has {look.size:,} or others"
+            tables[str(table)] = {
+                "documents": ours.documents,
+                "verified": table in quiet and has_oldest and ours.documents == look.size,
+            }
             if table not in sizes and ours.documents:
                 raise _Unsure
-            if table in quiet and not is_whole:
-                wrong[table] = f"{ours.documents:,} document(s) came, and the deployment has {look.size:,} or others"
+            if place in begun_later:
+                unsure[table] = "it began anew while it was read"
+            elif table in quiet and not has_oldest:
+                wrong[table] = numbers
             elif not has_oldest:
                 unsure[table] = "its oldest document didn't come"
-            elif not self._source.tells_truncates and ours.oldest not in (look.oldest, None, *deleted):
+            elif abs(ours.documents - look.size) > len(later[place]):
+                wrong[table] = numbers
+            elif not self._source.tells_truncates and ours.oldest not in (look.oldest, None, *later[place]):
                 wrong[table] = "another table has taken its name"
-        if gives_in and not self._source.tells_truncates:
+        if is_last:
             wrong |= unsure
         if wrong:
             raise _Wrong(wrong)
-        if unsure and not gives_in:
+        if unsure:
             raise _Unsure
         if run.summary.sync is not None:
             run.summary.sync["tables"] = tables
 
-    def _deleted_after(self, point: int) -> set[str]:
-        """Return the ids of the documents whose deletion came after a page."""
-        pages = (self._journal.read(number) for number in self._journal.notes if number > point)
-        texts = (value.value for page in pages for value in page.values if value.deleted)
-        return {msgspec.json.decode(text)["_id"] for text in texts}
+    def _changes_after(self, point: int) -> Mapping[tuple[str, str], list[str | None]]:
+        """Return the changes that came after a page, by table: the `_id` of what was deleted, None for the others."""
+        changes: defaultdict[tuple[str, str], list[str | None]] = defaultdict(list)
+        for number in self._journal.notes:
+            for value in self._journal.read(number).values if number > point else ():
+                deleted = msgspec.json.decode(value.value)["_id"] if value.deleted else None
+                changes[value.component, value.table].append(deleted)
+        return changes
 
     def _describe(self, run: RunSummary, cursor: str, point: int, look: _Look) -> None:
         """Enter in a run where the next sync goes on, and what it has to know."""

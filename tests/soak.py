@@ -33,6 +33,7 @@ ODD_TEXTS = ("凉", "🌊", "a\x00b", '"', "\\", "\u2028", "e\u0301", "x" * 3000
 PAGE_PATHS = ("/api/v1/data/sync", "/api/list_snapshot", "/api/document_deltas")
 PAUSE_SECONDS, OLDER_API_PAUSE_SECONDS = 0.02, 0.06
 """Between two transactions, on average. The older API's small pages couldn't follow more beside faults and kills."""
+STATES_PER_KILLS = 15
 MEANINGFUL_FAILURE = "kept being imported, dropped or made"
 
 
@@ -246,6 +247,8 @@ def soak(kills: int, seed: int, older_api: bool = False, progress: Console | Non
             run.figures["requests that met a fault"] = deployment.faults_met()
             deployment.configure(faults={})
             run.finish()
+            if run.figures["states compared"] < kills // STATES_PER_KILLS:
+                run.mismatches.append("too few states were compared to tell: give the machine more time")
             run.figures |= {f"{name}s on the deployment": count for name, count in sorted(churn.done.items())}
             run.figures["mismatches"] = len(run.mismatches)
             return run

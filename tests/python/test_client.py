@@ -213,4 +213,4 @@ def test_an_answer_of_another_kind_is_one_clear_error(live: Live, monkeypatch: p
         return [1]
 
     monkeypatch.setattr("extract.client.Client.request", answer)
-    assert "something else than an object" in live.fails("sync")
+    assert "in a form that isn't known" in live.fails("sync")
