@@ -5,6 +5,7 @@ The functions are those of Convex's own command line (convex-backend, `npm-packa
 
 import re
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -156,11 +157,12 @@ class Queries:
             ) from error
         raise FunctionError(f"{deployment.url} can't answer {path}: {message}")
 
-    def _imported(self, content: _Import) -> frozenset[TableName] | None:
-        if not content.checkpoints:
-            return None
-        places = ((c.component_path or "", c.display_table_name) for c in content.checkpoints)
-        return frozenset(self._name(*place) for place in places if not place[1].startswith("_"))
+    @staticmethod
+    def _imported(content: _Import) -> frozenset[TableName] | None:
+        places = [(c.component_path or "", c.display_table_name) for c in content.checkpoints or ()]
+        with suppress(ValueError):  # for a name that no table can have: it isn't known what it writes
+            return frozenset(TableName(*place) for place in places if not place[1].startswith("_")) if places else None
+        return None
 
     def _name(self, component: str, table: str) -> TableName:
         try:
