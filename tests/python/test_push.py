@@ -509,9 +509,17 @@ def test_another_import_that_runs_is_waited_for_by_nobody(pusher: Pusher) -> Non
 
 def test_another_import_that_began_meanwhile_ends_ours(pusher: Pusher) -> None:
     pusher.write(5)
-    pusher.deployment.configure(import_seconds=1)
-    threading.Timer(0.5, pusher.deployment.start_import, [{"palettes": [{"seed": "c"}]}]).start()
+    pusher.deployment.configure(import_seconds=2)
+
+    def begin() -> None:
+        while not pusher.requests(ENDPOINTS["finish_upload"]):
+            time.sleep(0.01)
+        pusher.deployment.start_import({"palettes": [{"seed": "c"}]})
+
+    thread = threading.Thread(target=begin)
+    thread.start()
     result = pusher()
+    thread.join()
     assert (result.code, result.out) == (1, "")
     assert "another import is running" in result.err
     assert pusher.requests(ENDPOINTS["perform_import"]) == []
@@ -520,7 +528,7 @@ def test_another_import_that_began_meanwhile_ends_ours(pusher: Pusher) -> None:
 
 def test_rows_that_came_meanwhile_are_not_deleted(pusher: Pusher) -> None:
     pusher.write(5)
-    pusher.deployment.configure(import_seconds=1)
+    pusher.deployment.configure(import_seconds=2)
 
     def insert() -> None:
         while not pusher.requests(ENDPOINTS["finish_upload"]):
@@ -842,14 +850,14 @@ def test_interrupting_cancels_the_import(pusher: Pusher, moment: str) -> None:
     rows = pusher.write(5)
     pusher.succeeds()
     pusher.write(6, NEWER)
-    slow = {"import_seconds": 3} if moment == "looking" else {"import_outcome": "stuck"}
-    pusher.deployment.configure(**slow)
+    pusher.deployment.forget_requests()
+    pusher.deployment.configure(**({"import_seconds": 60} if moment == "looking" else {"import_outcome": "stuck"}))
+    begun = '"_system/cli/queryImport"' if moment == "looking" else '"importId"'
+    path = "/api/query" if moment == "looking" else ENDPOINTS["perform_import"]
     with start() as process:
-        path = ENDPOINTS["finish_upload" if moment == "looking" else "perform_import"]
-        while len(pusher.requests(path)) < 2:
+        while not any(begun in request["body"] for request in pusher.requests(path)):
             assert process.poll() is None
             time.sleep(0.01)
-        time.sleep(0.3)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (1, b"")
