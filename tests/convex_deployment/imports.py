@@ -178,7 +178,7 @@ class Imports:
 
     def _begin(self, job: Import) -> None:
         """Make the hidden tablets that get the rows."""
-        job.enter("in_progress", progress_message="Importing", checkpoint_messages=[])
+        job.enter("in_progress", progress_message=self._settings.import_progress, checkpoint_messages=[])
         try:
             for place, table in job.parsed.items():
                 self._hide(job, place, table.documents(), None)

@@ -41,6 +41,7 @@ class Settings:
     import_outcome: str = "completed"
     """`completed`, `failed` or `stuck`."""
     import_error: str = "the schema says no"
+    import_progress: str = "Importing"
     import_unasked: bool = False
     """An import takes place without being confirmed."""
     import_cancellable: bool = True

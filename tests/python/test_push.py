@@ -498,6 +498,13 @@ def test_what_a_server_says_cannot_steer_a_terminal_or_show_the_key(pusher: Push
     assert "\\x1b[2Jno ***" in pusher.fails("-v")
 
 
+def test_what_a_server_says_of_its_progress_is_shown_as_safely(pusher: Pusher) -> None:
+    pusher.write(5)
+    pusher.deployment.configure(import_seconds=0.5, import_progress=f"\x1b[2J5 of 6 {pusher.deployment.key}")
+    result = pusher()
+    assert (result.code, result.err) == (0, "publish: \\x1b[2J5 of 6 ***\n")
+
+
 def test_another_import_that_runs_is_waited_for_by_nobody(pusher: Pusher) -> None:
     other = pusher.deployment.start_import({"palettes": [{"seed": "c"}]})
     pusher.write(5)
