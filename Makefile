@@ -49,7 +49,7 @@ test: lint types parse pytest test-examples ## everything that checks the projec
 lint: $(DEV) ## layout and style of Python, SQL and YAML (make fix mends what is safe)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/sqlfluff lint --processes 2 models tests
+	$(BIN)/sqlfluff lint --processes 2 models functions tests
 	$(BIN)/yamllint --strict .
 
 .PHONY: types
@@ -121,6 +121,10 @@ fix: $(DEV) ## mend layout and style where that is safe
 .PHONY: bench
 bench: $(RUNTIME) ## time and memory of landing and building, beside peers (SCALE=5000 palettes, RUNS=3)
 	$(BIN)/python benchmarks/bench.py --palettes $(or $(SCALE),5000) --runs $(or $(RUNS),3)
+
+.PHONY: bench-queries
+bench-queries: $(RUNTIME) ## time of the table functions, with a build's rows copied up to SCALE palettes (SCALE=40000, RUNS=15)
+	PYTHONPATH=. $(BIN)/python benchmarks/queries.py --palettes $(or $(SCALE),40000) --runs $(or $(RUNS),15)
 
 .PHONY: bench-sync
 bench-sync: $(RUNTIME) $(AIRBYTE) ## documents per second of a sync, beside airbyte-source-convex (DOCUMENTS=1000000, RUNS=3)

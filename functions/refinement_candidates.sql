@@ -1,14 +1,42 @@
+with
+
+waiting as (
+
+    select
+        palette_seed,
+        palette_id,
+        prompt_version,
+        success_count
+    from {{ bare(ref('refinement_queue')) }}
+    where
+        (prompt_versions is null or list_contains(cast(prompt_versions as varchar[]), prompt_version))
+        and not list_contains(
+            refinements, struct_pack(cycle := cast(cycle as bigint), model := cast(model as varchar))
+        )
+        and model is not null
+        and cycle is not null
+
+),
+
+first_palettes as (
+
+    select
+        palette_seed,
+        cast(sum(success_count) as bigint) as success_count
+    from waiting
+    group by palette_seed
+    order by success_count desc, palette_seed asc
+    limit max_rows
+
+)
+
 select
-    palette_seed,
-    first(palette_id) as palette_id,
-    cast(sum(success_count) as bigint) as success_count,
-    list(prompt_version order by prompt_version) as prompt_versions
-from {{ bare(ref('refinement_queue')) }}
-where
-    (prompt_versions is null or list_contains(cast(prompt_versions as varchar[]), prompt_version))
-    and not list_contains(refinements, struct_pack(cycle := cast(cycle as bigint), model := cast(model as varchar)))
-    and model is not null
-    and cycle is not null
-group by palette_seed
-order by success_count desc, palette_seed asc
-limit max_rows
+    first_palettes.palette_seed,
+    min(waiting.palette_id) as palette_id,
+    first_palettes.success_count,
+    list(waiting.prompt_version order by waiting.prompt_version) as prompt_versions
+from first_palettes
+inner join waiting
+    on first_palettes.palette_seed = waiting.palette_seed
+group by first_palettes.palette_seed, first_palettes.success_count
+order by first_palettes.success_count desc, first_palettes.palette_seed asc

@@ -1,41 +1,34 @@
 {%- set attributes = published_attributes() -%}
+{#- No name below is that of a public table: a query given as an argument is read among these names. -#}
 with
 
-palette_versions as (
+answered as (
 
-    select *
+    select
+        seed,
+        list("promptVersion" order by "promptVersion") as "promptVersions",
+        sum("totalModels") as "totalModels",
+        max("updatedAt") as "updatedAt"
     from {{ bare(ref('palette_tag_consensus')) }}
     where
         seed in (select unnest(cast(seeds as varchar[])))
         and (prompt_versions is null or list_contains(cast(prompt_versions as varchar[]), "promptVersion"))
-
-),
-
-said as (
-    {% for part, names in attributes.items() %}
-    {%- set outer_loop = loop %}
-    {%- for attribute in names %}
-    select
-        seed,
-        '{{ attribute }}' as attribute,
-        unnest({{ part }}.{{ attribute }}, recursive := true)
-    from palette_versions
-    {%- if not (loop.last and outer_loop.last) %}
-    union all
-    {%- endif %}
-    {%- endfor %}
-    {%- endfor %}
+    group by seed
 
 ),
 
 merged as (
 
     select
-        seed,
+        palette_seed,
         attribute,
-        "key",
-        sum("value") as "value"
-    from said
+        canonical_tag,
+        cast(sum(result_count) as double) as result_count
+    from {{ bare(ref('canonical_tag_frequencies')) }}
+    where
+        palette_seed in (select unnest(cast(seeds as varchar[])))
+        and (prompt_versions is null or list_contains(cast(prompt_versions as varchar[]), prompt_version))
+        and is_published
     group by all
 
 ),
@@ -43,9 +36,9 @@ merged as (
 lists as (
 
     select
-        seed,
+        palette_seed,
         attribute,
-        list_sort(list(struct_pack(negated_value := -"value", tag := "key"))) as counted_tags
+        list_sort(list(struct_pack(negated_count := -result_count, tag := canonical_tag))) as counted_tags
     from merged
     group by all
 
@@ -54,10 +47,10 @@ lists as (
 shaped as (
 
     select
-        seed,
+        palette_seed,
         attribute,
         list_transform(
-            counted_tags, lambda counted: struct_pack("key" := counted.tag, "value" := -counted.negated_value)
+            counted_tags, lambda counted: struct_pack(key := counted.tag, value := -counted.negated_count)
         ) as tags
     from lists
 
@@ -67,30 +60,18 @@ side_by_side as (
 
     select
         {%- for attribute in attributes.categorical + attributes.tags %}
-        coalesce(first(tags) filter (where attribute = '{{ attribute }}'), []) as {{ attribute }},
+        first(tags) filter (where attribute = '{{ attribute }}') as {{ attribute }},
         {%- endfor %}
-        seed
+        palette_seed
     from shaped
-    group by seed
-
-),
-
-palettes as (
-
-    select
-        seed,
-        list("promptVersion" order by "promptVersion") as "promptVersions",
-        sum("totalModels") as "totalModels",
-        max("updatedAt") as "updatedAt"
-    from palette_versions
-    group by seed
+    group by palette_seed
 
 )
 
 select
-    palettes.seed,
-    palettes."promptVersions",
-    palettes."totalModels",
+    answered.seed,
+    answered."promptVersions",
+    answered."totalModels",
     {%- for part, names in attributes.items() %}
     {
         {%- for attribute in names %}
@@ -98,8 +79,8 @@ select
         {%- endfor %}
     } as {{ part }},
     {%- endfor %}
-    palettes."updatedAt"
-from palettes
+    answered."updatedAt"
+from answered
 left join side_by_side
-    on palettes.seed = side_by_side.seed
-order by palettes.seed
+    on answered.seed = side_by_side.palette_seed
+order by answered.seed
