@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import duckdb
 
@@ -80,7 +81,7 @@ def views_and_functions(connection: duckdb.DuckDBPyConnection, directory: Path, 
 
 
 def report(connection: duckdb.DuckDBPyConnection, seed_count: int, runs: int) -> None:
-    """Time each call, and print how long it took: the median and the longest, in milliseconds."""
+    """Time each call, and print how long it took, in milliseconds, and how much CPU on all threads."""
     rows = connection.execute("select distinct seed from palette_tag_consensus order by seed").fetchall()
     draw = random.Random(1)
     seeds = [seed for (seed,) in draw.sample(rows, min(seed_count, len(rows)))]
@@ -95,11 +96,10 @@ def report(connection: duckdb.DuckDBPyConnection, seed_count: int, runs: int) ->
     )
     candidates = [seed for (seed,) in waiting.fetchall()]
     results = count(connection, "select count(*) from int_tag_results")
-    print(
-        f"{len(rows):,} palettes, {results:,} answers; {count(connection, 'select current_setting($$threads$$)')} threads"
-    )
-    print(f"{'call':58} {'rows':>6} {'median':>9} {'longest':>9}")
-    everything = (
+    threads = count(connection, "select current_setting('threads')")
+    print(f"{len(rows):,} palettes, {results:,} answers; {threads} threads")
+    print(f"{'call':58} {'rows':>6} {'median':>9} {'longest':>9} {'CPU':>9}")
+    everything: tuple[tuple[str, str, Callable[[], list[Any]]], ...] = (
         ("refinement_candidates(model, cycle)", "from refinement_candidates(?, ?)", lambda: [*refined]),
         (
             "refinement_candidates(model, cycle, one version, 10000)",
@@ -123,21 +123,25 @@ def report(connection: duckdb.DuckDBPyConnection, seed_count: int, runs: int) ->
         ("palette_tags(seed)", "from palette_tags(?)", lambda: [draw.choice(seeds)]),
     )
     for name, query, parameters in everything:
-        returned, times = timed(connection, query, parameters, runs)
-        print(f"{name:58} {returned:6,} {statistics.median(times):6.1f} ms {max(times):6.1f} ms")
+        returned, times, cpu = timed(connection, query, parameters, runs)
+        shown = " ".join(
+            f"{number:6.1f} ms" for number in (statistics.median(times), max(times), statistics.median(cpu))
+        )
+        print(f"{name:58} {returned:6,} {shown}")
 
 
 def timed(
-    connection: duckdb.DuckDBPyConnection, query: str, parameters: Callable[[], list[object]], runs: int
-) -> tuple[int, list[float]]:
-    """Return the number of rows, and the milliseconds of each run after a first one that isn't counted."""
-    times, returned = [], 0
+    connection: duckdb.DuckDBPyConnection, query: str, parameters: Callable[[], list[Any]], runs: int
+) -> tuple[int, list[float], list[float]]:
+    """Return the number of rows, and the milliseconds and CPU milliseconds of each run but the first."""
+    times, cpu, returned = [], [], 0
     for _ in range(runs + 1):
         values = parameters()
-        began = time.perf_counter()
+        began, cpu_began = time.perf_counter(), time.process_time()
         returned = connection.execute(query, values).to_arrow_table().num_rows
         times.append((time.perf_counter() - began) * 1000)
-    return returned, times[1:]
+        cpu.append((time.process_time() - cpu_began) * 1000)
+    return returned, times[1:], cpu[1:]
 
 
 def listed(seeds: list[str]) -> str:

@@ -76,6 +76,26 @@ def test_every_table_and_column_is_described_and_every_mart_has_a_contract(sampl
     assert all(node["description"].startswith("One row per ") for node in models)
 
 
+def test_every_function_is_described_and_reads_public_tables_only(sample: Warehouse) -> None:
+    manifest = json.loads((sample.target / "manifest.json").read_text())
+    assert manifest["functions"]
+    for function in manifest["functions"].values():
+        assert function["description"].strip()
+        assert all(argument["description"].strip() for argument in function["arguments"])
+        read = function["depends_on"]["nodes"]
+        assert read
+        assert all(manifest["nodes"][node]["access"] == "public" for node in read), function["name"]
+
+
+def test_every_public_table_has_a_consumer(sample: Warehouse) -> None:
+    manifest = json.loads((sample.target / "manifest.json").read_text())
+    exposures = manifest["exposures"].values()
+    assert all(exposure["owner"]["name"] and exposure["description"].strip() for exposure in exposures)
+    consumed = {node for exposure in exposures for node in exposure["depends_on"]["nodes"]}
+    public = {key for key, node in manifest["nodes"].items() if node.get("access") == "public"}
+    assert public <= consumed
+
+
 def test_every_mart_has_a_test_of_its_grain(sample: Warehouse) -> None:
     manifest = json.loads((sample.target / "manifest.json").read_text())
     tested = {
