@@ -25,6 +25,7 @@ REFINED = [
     (HOSTILE, "m", 1, None, "timeout"),
     ("only tagged", "m'\u0000", 2, {"mood": []}, None),
     ("café", "m", 1, {}, None),
+    ("cafe\u0301", "m", 1, {"mood": ["calm"]}, "cut off"),
 ]
 
 
@@ -32,7 +33,11 @@ def answers() -> list[str]:
     """Give every palette a few answers under three prompts: not all count, and the last palette has fewer."""
     made = []
     for number in range(84):
-        tags: Any = {"mood": MOODS[number % 4], "temperature": ["warm", "凉"][number % 2], "style": [HOSTILE]}
+        tags: Any = {
+            "mood": MOODS[number % 4],
+            "temperature": ["warm", ["凉", "warm", "凉"]][number % 2],
+            "style": [HOSTILE],
+        }
         if number % 9 == 0:
             tags = None
         seed = SEEDS[number % 7] if number % 5 else SEEDS[number % 3]
