@@ -31,7 +31,7 @@ def main() -> int:
     parser.add_argument("set", type=Path, help="a published set")
     parser.add_argument("--memory", type=int, default=512, metavar="MIB", help="memory of the process (512)")
     parser.add_argument("--disk", type=int, default=512, metavar="MIB", help="temporary disk (512)")
-    parser.add_argument("--duckdb-memory", default="200MB", metavar="SIZE", help="DuckDB's memory_limit (200MB)")
+    parser.add_argument("--duckdb-memory", default="100MB", metavar="SIZE", help="DuckDB's memory_limit (100MB)")
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
     for name in FILES:
