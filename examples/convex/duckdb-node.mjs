@@ -102,7 +102,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   console.log("waiting for refinement, most answers first:");
   console.table(waiting);
   console.log("said of the first:");
-  console.dir(await tagSummaries(connection, [String(waiting[0]?.seed)]), { depth: null, maxArrayLength: 3 });
+  console.dir(await tagSummaries(connection, [String(waiting[0]?.["palette_seed"])]), { depth: null, maxArrayLength: 3 });
   console.log("said most of mood:");
   console.table(await topTags(connection, { attribute: "mood", n: 5 }));
 }
