@@ -312,6 +312,87 @@ def test_a_table_whose_oldest_document_always_goes_is_still_the_same(
     assert live.visible() == followed(live.deployment.state_at(run["snapshot_ts"]))
 
 
+def test_a_table_dropped_and_made_again_empty(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no oldest document that could be looked for, and so much as a truncate came only afterwards."""
+    live.deployment.insert("palettes", *({"n": n} for n in range(5)))
+    live.deployment.insert("palette_tags", {"n": 0})
+    live.sync()
+    live.deployment.drop_table("palettes")
+    live.deployment.insert("palette_tags", {"n": 1})
+    between(monkeypatch, "_reach_up_to_date", lambda: live.deployment.create_table("palettes"))
+    run, _ = live.run("sync")
+    assert run is not None
+    assert live.visible() == followed(live.deployment.state_at(run["snapshot_ts"]))
+
+
+@pytest.mark.parametrize("keep_ids", [False, True])
+def test_an_import_after_an_idle_sync_is_seen_over_the_older_api(
+    live: Live, monkeypatch: pytest.MonkeyPatch, keep_ids: bool
+) -> None:
+    set_api(live, "missing")
+    ids = live.deployment.insert("palettes", *({"n": n} for n in range(50)))
+    live.sync()
+    live.rests()
+    rows = [{"m": n} | ({"_id": ids[n]} if keep_ids else {}) for n in range(5)]
+    live.deployment.finish_import(live.deployment.start_import({"palettes": rows}, keep_ids=keep_ids))
+    reach = Sync._reach_up_to_date
+
+    def with_a_write(self: Sync) -> int:
+        number = reach(self)
+        live.deployment.insert("palettes", {"busy": number})
+        return number
+
+    monkeypatch.setattr(Sync, "_reach_up_to_date", with_a_write)
+    run, _ = live.run("sync")
+    assert run is not None
+    assert live.visible() == followed(live.deployment.state_at(run["snapshot_ts"]))
+
+
+class CutError(Exception):
+    """Ends a sync in the middle."""
+
+
+class CutClient(Client):
+    """Sends so many requests for a page of `list_snapshot`, and then no more."""
+
+    left = 2
+
+    def request(self, method: str, path: str, **arguments: Any) -> Any:
+        self.left -= path == "/api/list_snapshot"
+        if self.left < 0:
+            raise CutError
+        return super().request(method, path, **arguments)
+
+
+def test_a_selection_that_changes_within_a_snapshot_of_the_older_api_loses_nothing(live: Live) -> None:
+    set_api(live, "missing")
+    tables = ("palettes", "palette_tags")
+    for table in tables:
+        live.deployment.insert(table, *({"n": n} for n in range(20)))
+    address = Address(live.deployment.url, live.deployment.key)
+    for narrowed in tables:
+        for only in (tables, (narrowed,)):
+            with CutClient(address) as client, pytest.raises(CutError):
+                Sync(RawZone(live.raw), client, Selection(only)).once()
+    live.sync("--only", "palettes", "--only", "palette_tags")
+
+
+def test_a_component_function_that_fails_is_no_component_that_is_gone(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.deployment.insert("palettes", {"n": 1}, component="shop")
+    live.run("sync", "--only", "shop.palettes")
+    request = Client.request
+
+    def failing(self: Client, method: str, path: str, **arguments: Any) -> Any:
+        if path == "/api/function" and arguments["body"]["path"] == "_system/cli/tables":
+            return {"status": "error", "errorMessage": "failed while loading component definitions"}
+        return request(self, method, path, **arguments)
+
+    monkeypatch.setattr(Client, "request", failing)
+    assert "component definitions" in live.fails("sync", "--only", "shop.palettes")
+
+
 # Imports
 
 
@@ -571,6 +652,36 @@ def test_a_journal_that_is_gone_is_no_loss(live: Live) -> None:
         path.unlink()
     live.deployment.insert("palettes", {"n": 2})
     assert live.sync()["kind"] == "incremental"
+
+
+def test_a_journal_that_was_being_deleted_is_none(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    live.deployment.configure(page_entries=3)
+    live.deployment.insert("palettes", *({"n": n} for n in range(20)))
+    address = Address(live.deployment.url, live.deployment.key)
+    with Client(address) as client:
+        Sync(RawZone(live.raw), client, Selection(["palettes"]))._reach_up_to_date()
+    pages = sorted((live.raw / ".syncing").glob("page-*"))
+    assert len(pages) > 3
+
+    def killed(*_: Any, **__: Any) -> None:
+        pages[1].unlink()
+        raise CutError
+
+    with monkeypatch.context() as patch, Client(address) as client:
+        patch.setattr("extract.journal.shutil.rmtree", killed)
+        with pytest.raises(CutError):
+            Sync(RawZone(live.raw), client, Selection(["palettes"]), is_full=True)
+    live.sync("--only", "palettes")
+
+
+def test_a_journal_with_a_gap_is_one_clear_error(live: Live) -> None:
+    live.deployment.configure(page_entries=3)
+    live.deployment.insert("palettes", *({"n": n} for n in range(20)))
+    live.sync()
+    (page,) = (live.raw / ".syncing").glob("page-*")
+    number = int(page.stem.removeprefix("page-"))
+    page.with_name(f"page-{number + 2:08}.json").write_bytes(page.read_bytes())
+    assert f"page {number + 1} is missing" in live.fails("sync")
 
 
 def test_a_journal_that_cannot_be_read_is_one_clear_error(live: Live) -> None:
