@@ -1,5 +1,10 @@
 """`python -m extract`: see `python -m extract --help`."""
 
-from extract.cli import main
+import sys
 
-raise SystemExit(main())
+try:
+    from extract.cli import main
+
+    sys.exit(main())
+except KeyboardInterrupt:
+    sys.exit("extract: interrupted before it began")

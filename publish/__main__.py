@@ -1,5 +1,10 @@
 """`python -m publish`: see `python -m publish --help`."""
 
-from publish.cli import main
+import sys
 
-raise SystemExit(main())
+try:
+    from publish.cli import main
+
+    sys.exit(main())
+except KeyboardInterrupt:
+    sys.exit("publish: interrupted before it began")
