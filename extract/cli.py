@@ -5,25 +5,12 @@ import io
 import json
 import sys
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 from rich.table import Column, Table
 
 from extract import __version__
@@ -33,7 +20,6 @@ from extract.deployment import deployment_of_settings
 from extract.documents import REASONS
 from extract.durations import duration
 from extract.errors import ExtractError
-from extract.load import Progress as ReportProgress
 from extract.load import load
 from extract.queries import FunctionError
 from extract.rawzone import LIVE_LOCK, REJECTED_FILE, RawZone, RunSummary
@@ -42,6 +28,7 @@ from extract.settings import raw_dir
 from extract.snapshot import snapshot
 from extract.status import Status, status
 from extract.sync import Sync, Unrest
+from extract.terminal import Tell, bars
 from extract.text import visible
 
 DESCRIPTION = """\
@@ -213,58 +200,12 @@ def _load(options: argparse.Namespace) -> None:
             print(json.dumps({"run_id": None}))
         return
     selection = Selection(options.only, options.skip)
-    with _byte_bars() as bars:
-        run = load(options.path, zone, selection, options.table, options.strict, _by_name(bars))
+    with bars("extract", in_bytes=True) as (progress, _):
+        run = load(options.path, zone, selection, options.table, options.strict, progress)
     _print_landed(run, zone, options.json)
 
 
-@contextmanager
-def _bars(*columns: ProgressColumn) -> Generator[Progress]:
-    """Show bars on stderr, where that is a terminal."""
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bars:
-        yield bars
-
-
-@contextmanager
-def _byte_bars() -> Generator[Progress]:
-    """Show a bar of bytes for each task."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with _bars(*columns, TimeRemainingColumn()) as bars:
-        yield bars
-
-
-@contextmanager
-def _document_bars() -> Generator[Progress]:
-    """Show a bar of documents for each task."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with _bars(*columns) as bars:
-        yield bars
-
-
-def _by_name(bars: Progress) -> ReportProgress:
-    tasks: dict[str, TaskID] = {}
-
-    def report(name: str, done: int, total: int) -> None:
-        if name not in tasks:
-            tasks[name] = bars.add_task(name, total=total)
-        bars.update(tasks[name], completed=done, total=total)
-
-    return report
-
-
-def _teller(bars: Progress) -> Callable[[str], None]:
-    """Return what prints a line on stderr, above the bars where there are any."""
-
-    def tell(text: str) -> None:
-        if bars.disable:
-            print(f"extract: {visible(text)}", file=sys.stderr, flush=True)
-        else:
-            bars.console.print(visible(text), markup=False, highlight=False)
-
-    return tell
-
-
-def _client(options: argparse.Namespace, tell: Callable[[str], None]) -> Client:
+def _client(options: argparse.Namespace, tell: Tell) -> Client:
     deployment = deployment_of_settings(options.url)
     return Client(deployment, options.retry_for.total_seconds(), tell if options.verbose else lambda _text: None)
 
@@ -275,24 +216,20 @@ def _live_selection(options: argparse.Namespace) -> Selection:
 
 def _snapshot(options: argparse.Namespace) -> None:
     zone, selection = RawZone(raw_dir(options.raw_dir)), _live_selection(options)
-    with _byte_bars() as bars:
-        tell = _teller(bars)
-        with _client(options, tell) as client:
-            wait = options.wait.total_seconds()
-            run = snapshot(zone, client, selection, options.reuse, wait, tell, _by_name(bars))
+    with bars("extract", in_bytes=True) as (progress, tell), _client(options, tell) as client:
+        wait = options.wait.total_seconds()
+        run = snapshot(zone, client, selection, options.reuse, wait, tell, progress)
     _print_landed(run, zone, options.json)
 
 
 def _sync(options: argparse.Namespace) -> None:
     zone, selection = RawZone(raw_dir(options.raw_dir)), _live_selection(options)
-    with _document_bars() as bars:
-        tell = _teller(bars)
-        with _client(options, tell) as client, zone.lock(LIVE_LOCK):
-            sync = Sync(zone, client, selection, options.full, tell, _by_name(bars))
-            if options.watch:
-                _watch(sync, options.watch, tell, lambda run: _print_landed(run, zone, options.json))
-                return
-            run = sync.once()
+    with bars("extract") as (progress, tell), _client(options, tell) as client, zone.lock(LIVE_LOCK):
+        sync = Sync(zone, client, selection, options.full, tell, progress)
+        if options.watch:
+            _watch(sync, options.watch, tell, lambda run: _print_landed(run, zone, options.json))
+            return
+        run = sync.once()
     if run:
         _print_landed(run, zone, options.json)
     elif options.json:
@@ -301,7 +238,7 @@ def _sync(options: argparse.Namespace) -> None:
         print(f"nothing has changed on {client.deployment.url}")
 
 
-def _watch(sync: Sync, seconds: float, tell: Callable[[str], None], landed: Callable[[RunSummary], None]) -> None:
+def _watch(sync: Sync, seconds: float, tell: Tell, landed: Callable[[RunSummary], None]) -> None:
     """Sync again and again, until somebody ends it. What passes is waited for, ever longer."""
     pause = seconds
     while True:
@@ -322,8 +259,8 @@ def _watch(sync: Sync, seconds: float, tell: Callable[[str], None], landed: Call
 def _compact(options: argparse.Namespace) -> None:
     zone = RawZone(raw_dir(options.raw_dir))
     before = len(zone.run_ids())
-    with _document_bars() as bars:
-        run = compact(zone, options.keep, options.forget_deleted, _by_name(bars))
+    with bars("extract") as (progress, _):
+        run = compact(zone, options.keep, options.forget_deleted, progress)
     if run:
         _print_landed(run, zone, options.json)
     elif options.json:

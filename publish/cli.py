@@ -3,23 +3,10 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
 
 from extract import __version__
 from extract.client import Client
@@ -28,6 +15,7 @@ from extract.durations import duration
 from extract.errors import ExtractError
 from extract.rawzone import RawZone
 from extract.settings import raw_dir, setting
+from extract.terminal import bars
 from extract.text import visible
 from publish.convex_archive import opened
 from publish.errors import PublishError
@@ -165,7 +153,7 @@ def _publish(options: argparse.Namespace) -> int:
     target = Path(setting("DBT_TARGET_PATH", DEFAULT_TARGET) or DEFAULT_TARGET)
     database = Path(setting("DUCKDB_PATH", DEFAULT_DATABASE) or DEFAULT_DATABASE)
     zone, sets = RawZone(raw_dir(None)), PublishedSets(publish_dir(options.publish_dir))
-    with _bars(MofNCompleteColumn()) as (progress, _tell):
+    with bars("publish") as (progress, _):
         done = publish(target, database, zone, sets, options.keep, progress, options.newer_runs_ok)
     if options.json:
         content = asdict(done.manifest) | {"is_new": done.is_new, "deleted": done.deleted}
@@ -173,27 +161,6 @@ def _publish(options: argparse.Namespace) -> int:
     else:
         _print_published(done.manifest, done.is_new, done.deleted, sets)
     return 0
-
-
-@contextmanager
-def _bars(amount: ProgressColumn) -> Generator[tuple[Callable[[str, int, int], None], Callable[[str], None]]]:
-    """Show bars on stderr, where that is a terminal. Yields what moves one, and what prints a line above them."""
-    columns = (TextColumn("{task.description}"), BarColumn(), amount, TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def report(name: str, done: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = bars.add_task(name, total=total)
-            bars.update(tasks[name], completed=done, total=total)
-
-        def tell(text: str) -> None:
-            if bars.disable:
-                print(f"publish: {text}", file=sys.stderr, flush=True)
-            else:
-                bars.console.print(text, markup=False, highlight=False)
-
-        yield report, tell
 
 
 def _print_published(manifest: Manifest, is_new: bool, deleted: list[str], sets: PublishedSets) -> None:
@@ -231,10 +198,10 @@ def _push(options: argparse.Namespace) -> int:
     directory = PublishedSets(publish_dir(options.publish_dir)).find(options.set)
     deployment = deployment_of_settings(options.url, KEYS)
     retry_seconds = options.retry_for.total_seconds()
-    with opened(directory) as archive, _bars(DownloadColumn()) as (progress, tell):
+    with opened(directory) as archive, bars("publish", in_bytes=True) as (progress, tell):
 
         def report(text: str) -> None:
-            tell(deployment.without_key(visible(text)))
+            tell(deployment.without_key(text))
 
         try:
             with Client(deployment, retry_seconds, report if options.verbose else lambda _text: None) as client:

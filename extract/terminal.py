@@ -1,0 +1,50 @@
+"""What a person at a terminal sees of long work: bars, and lines above them, on stderr."""
+
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from extract.text import visible
+
+Report = Callable[[str, int, int], None]
+"""Told of a task, how much of it is done, and how much there is."""
+Tell = Callable[[str], None]
+
+
+@contextmanager
+def bars(program: str, in_bytes: bool = False) -> Generator[tuple[Report, Tell]]:
+    """Show a bar for each task, where stderr is a terminal. Yields what moves them, and what prints a line."""
+    amounts = (
+        (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+        if in_bytes
+        else (MofNCompleteColumn(), TimeElapsedColumn())
+    )
+    columns = (TextColumn("{task.description}"), BarColumn(), *amounts)
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as shown:
+        tasks: dict[str, TaskID] = {}
+
+        def report(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = shown.add_task(name, total=total)
+            shown.update(tasks[name], completed=done, total=total)
+
+        def tell(text: str) -> None:
+            if shown.disable:
+                print(f"{program}: {visible(text)}", file=sys.stderr, flush=True)
+            else:
+                shown.console.print(visible(text), markup=False, highlight=False)
+
+        yield report, tell
