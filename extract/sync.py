@@ -141,9 +141,11 @@ class Sync:
         if is_full:
             self._restart("as --full asks, every table comes anew")
         elif header and state and state.sync and state.sync["journal"] == header.id:
-            self._journal.drop(state.sync["page"])  # as the process may have ended just after they had landed
-            header.lineage, header.is_full = lineage(state), False
-            header.notes, header.forgotten = [], {}
+            landed = state.sync["page"]
+            self._journal.drop(landed)  # as the process may have ended just after they had landed
+            if header.lineage != lineage(state):
+                header.lineage, header.is_full, header.notes = lineage(state), False, []
+                header.forgotten = {table: page for table, page in header.forgotten.items() if page > landed}
             header.covered = max(header.covered, state.sync["page"])
         elif header and header.lineage != lineage(state):
             self._restart("another run has landed since the last sync: every table comes anew")
@@ -295,21 +297,23 @@ class Sync:
 
     def _check_imports(self, look: _Look) -> None:
         """Have tables come anew that may have been imported while pages came. Raises _Unsure if there were any."""
-        known = self._header.imports
-        changed = [found for found in look.imports if known.get(found.id) != found.state]
-        if len(changed) >= LISTED_IMPORTS:  # there may have been more than are listed
-            dirty = {*self._tables}
-        else:
-            dirty = {table for table in self._tables if any(found.touches([table]) for found in changed)}
-        if dirty:
+        if dirty := self._imported(look):
             names = ", ".join(sorted(map(str, dirty)))
             self._report(f"{names} came while an import was going on: fetching anew")
             self._forget(dirty)
             raise _Unsure
 
+    def _imported(self, look: _Look) -> set[TableName]:
+        """Return the tables of imports that began, went on or ended since imports were last looked at."""
+        changed = [found for found in look.imports if self._header.imports.get(found.id) != found.state]
+        if len(changed) >= LISTED_IMPORTS:  # there may have been more than are listed
+            return {*self._tables}
+        return {table for table in self._tables if any(found.touches([table]) for found in changed)}
+
     def _forget(self, tables: Collection[TableName]) -> None:
-        """Have tables come anew, once no import is running."""
+        """Have tables come anew, and those that were imported meanwhile, once no import is running."""
         look = self._wait_for_imports(self._look())
+        tables = {*tables, *self._imported(look)}
         cursor = self._cursor()
         if cursor is not None:
             page, text = self._source.forget(cursor, sorted(tables), self._tables)

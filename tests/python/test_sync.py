@@ -22,7 +22,7 @@ from raw_zone_reader import Reader
 from extract import sync as sync_module
 from extract.client import Client
 from extract.deployment import Deployment as Address
-from extract.rawzone import LIVE_LOCK, RawZone
+from extract.rawzone import LIVE_LOCK, RawZone, TableName
 from extract.selection import Selection
 from extract.sync import Sync
 
@@ -375,6 +375,31 @@ def test_a_selection_that_changes_within_a_snapshot_of_the_older_api_loses_nothi
             with CutClient(address) as client, pytest.raises(CutError):
                 Sync(RawZone(live.raw), client, Selection(only)).once()
     live.sync("--only", "palettes", "--only", "palette_tags")
+
+
+def test_what_a_failed_import_left_is_known_after_a_kill_too(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table comes anew from its own tablet and from those left behind; the one that comes last would stand."""
+    ids = live.deployment.insert("palettes", *({"n": n} for n in range(9)))
+    live.sync()
+    for _ in range(12):
+        import_id = live.deployment.start_import({"palettes": [{"left": n} for n in range(9)]})
+        live.deployment.continue_import(import_id)
+        live.deployment.fail_import(import_id)
+    live.sync()  # from here on, these imports are settled
+    with Client(Address(live.deployment.url, live.deployment.key)) as client:
+        sync = Sync(RawZone(live.raw), client, Selection(FOLLOWED))
+        sync._forget([TableName("", "palettes")])
+    reach = Sync._reach_up_to_date
+
+    def with_writes(self: Sync) -> int:
+        number = reach(self)
+        live.deployment.transaction([["replace", one, {"busy": number}] for one in sorted(ids)[:5] * 8])
+        return number
+
+    monkeypatch.setattr(Sync, "_reach_up_to_date", with_writes)
+    run, _ = live.run("sync")
+    assert run is not None
+    assert live.visible() == followed(live.deployment.state_at(run["snapshot_ts"]))
 
 
 def test_a_component_function_that_fails_is_no_component_that_is_gone(
