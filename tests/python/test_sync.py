@@ -601,6 +601,16 @@ def test_a_status_that_is_not_known_says_upgrade(live: Live) -> None:
     assert "rewinding" in said
 
 
+def test_a_404_after_the_beginning_is_no_reason_to_fall_back(live: Live) -> None:
+    live.deployment.insert("palettes", {"n": 1})
+    live.sync()
+    live.deployment.configure(data_sync="missing")
+    live.deployment.insert("palettes", {"n": 2})
+    assert "which it had before" in live.fails("sync")
+    live.deployment.configure(data_sync="current")
+    assert live.sync()["source"]["type"] == "data_sync"
+
+
 def test_the_first_form_of_the_api_says_upgrade(live: Live) -> None:
     live.deployment.insert("palettes", {"n": 1})
     live.deployment.configure(data_sync="alpha")
