@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from extract.documents import DOCUMENT_SCHEMA, Document, as_binaries, read_one, read_values
+from extract.documents import Document, as_binaries, as_rows, read_one, read_values
 from extract.pages import Page, Value
 from extract.rawzone import RunWriter, TableName
 
@@ -67,14 +67,7 @@ def _write_changes(run: RunWriter, name: TableName, changes: _Changes) -> None:
             else:
                 writer.reject(first + place, found, text)
         places = rows.keys()
-        documents = pa.RecordBatch.from_arrays(
-            [
-                pa.array([row.id for row in rows.values()], pa.string()),
-                pa.array([row.creation_time for row in rows.values()], pa.float64()),
-                as_binaries([texts[place] for place in places]).cast(pa.string()),
-            ],
-            schema=DOCUMENT_SCHEMA,
-        )
+        documents = as_rows(rows.values(), as_binaries([texts[place] for place in places]).cast(pa.string()))
     writer.summary.document_bytes += sum(len(texts[place]) for place in places)
     writer.add_changes(
         documents,

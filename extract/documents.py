@@ -4,7 +4,7 @@ import itertools
 import math
 import re
 import sys
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -75,7 +75,7 @@ def read_all(chunk: bytes) -> pa.RecordBatch | None:
         return None  # the last is for bytes that aren't UTF-8, which the decoder doesn't look for in what it skips
     if len(fields) != len(lines) or not _every(lines, "starts_with", "{") or not _every(lines, "ends_with", "}"):
         return None
-    return _batch(fields, lines)
+    return as_rows(fields, lines)
 
 
 def read_values(texts: list[bytes]) -> pa.RecordBatch | None:
@@ -85,10 +85,11 @@ def read_values(texts: list[bytes]) -> pa.RecordBatch | None:
         documents = as_binaries(texts).cast(pa.string())
     except (msgspec.MsgspecError, UnicodeError, RecursionError, pa.ArrowInvalid):
         return None
-    return _batch(fields, documents)
+    return as_rows(fields, documents)
 
 
-def _batch(fields: list[_Fields], documents: pa.StringArray) -> pa.RecordBatch:
+def as_rows(fields: Collection[_Fields | Document], documents: pa.StringArray) -> pa.RecordBatch:
+    """Return rows of `DOCUMENT_SCHEMA`: the system fields of documents, and their texts."""
     ids = pa.array([f.id for f in fields], pa.string())
     creation_times = pa.array([f.creation_time for f in fields], pa.float64())
     return pa.RecordBatch.from_arrays([ids, creation_times, documents], schema=DOCUMENT_SCHEMA)

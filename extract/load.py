@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from extract.archives import Archive, TableSource, open_archive
-from extract.documents import DOCUMENT_SCHEMA, REASONS, Document, as_binaries, read_all, read_one
+from extract.documents import REASONS, Document, as_binaries, as_rows, read_all, read_one
 from extract.errors import ExtractError
 from extract.legacy import Decoder, TableFormat, read_schema
 from extract.lines import BYTE_ORDER_MARK, LinePiece, prefetched, split, whole_lines
@@ -193,9 +193,8 @@ def _read_one_by_one(
     writer: TableWriter, lines: list[bytes], line_number: int, decoder: Decoder | None
 ) -> pa.RecordBatch:
     """Read lines with care, and set aside those that are no document."""
-    ids: list[str] = []
-    creation_times: list[float | None] = []
-    documents: list[bytes] = []
+    documents: list[Document] = []
+    texts: list[bytes] = []
     for number, line in enumerate(lines, line_number):
         if not line.strip(b" \t\r"):
             writer.summary.blank_lines += 1
@@ -204,11 +203,7 @@ def _read_one_by_one(
         if not isinstance(found, Document):
             writer.reject(number, found, line)
             continue
-        ids.append(found.id)
-        creation_times.append(found.creation_time)
-        documents.append(decoder.decode(found.id, line) if decoder else line)
-    writer.summary.document_bytes += sum(map(len, documents))
-    texts = as_binaries(documents).cast(pa.string())
-    return pa.RecordBatch.from_arrays(
-        [pa.array(ids, pa.string()), pa.array(creation_times, pa.float64()), texts], schema=DOCUMENT_SCHEMA
-    )
+        documents.append(found)
+        texts.append(decoder.decode(found.id, line) if decoder else line)
+    writer.summary.document_bytes += sum(map(len, texts))
+    return as_rows(documents, as_binaries(texts).cast(pa.string()))

@@ -302,7 +302,7 @@ class RunWriter:
         for writer in self._open.values():
             writer.close()
             summary = writer.summary
-            summary.bytes, summary.sha256 = _fingerprint(self.directory / summary.file)
+            summary.bytes, summary.sha256 = fingerprint(self.directory / summary.file)
             self.summary.tables.append(summary)
         self._open = {}
 
@@ -477,7 +477,8 @@ def _stamp(run_id: str) -> datetime | None:
         return None
 
 
-def _fingerprint(path: Path) -> tuple[int, str]:
+def fingerprint(path: Path) -> tuple[int, str]:
+    """Return a file's bytes and SHA-256."""
     with path.open("rb") as file:
         return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -9,12 +9,19 @@ from typing import Any
 import duckdb
 
 from extract.rawzone import RawZone
+from extract.settings import setting
 from publish.errors import PublishError
 from publish.sql import quoted
 
+DEFAULT_DATABASE = "data/build.duckdb"
 PASSED = {"success", "pass", "warn", "no-op"}
 """How dbt ends what is well. A test that may fail ends with `warn`, and so does one whose limit isn't reached."""
 NAMES_IN_AN_ERROR = 10
+
+
+def database_path() -> Path:
+    """Return where dbt builds: `DUCKDB_PATH`, else `data/build.duckdb`."""
+    return Path(setting("DUCKDB_PATH", DEFAULT_DATABASE) or DEFAULT_DATABASE)
 
 
 @dataclass(frozen=True)

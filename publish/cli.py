@@ -17,6 +17,7 @@ from extract.rawzone import RawZone
 from extract.settings import raw_dir, setting
 from extract.terminal import bars
 from extract.text import visible
+from publish.build import database_path
 from publish.convex_archive import opened
 from publish.errors import PublishError
 from publish.manifest import MANIFEST, Manifest, differences
@@ -24,7 +25,7 @@ from publish.push import KEYS, Pushed, push
 from publish.release import publish
 from publish.sets import PublishedSets, publish_dir
 
-DEFAULT_DATABASE, DEFAULT_TARGET = "data/build.duckdb", "target"
+DEFAULT_TARGET = "target"
 DESCRIPTION = """\
 Publish the last dbt build, if every model, seed and test of it passed on what the raw zone holds now.
 
@@ -151,10 +152,9 @@ def _at_least_one(text: str) -> int:
 
 def _publish(options: argparse.Namespace) -> int:
     target = Path(setting("DBT_TARGET_PATH", DEFAULT_TARGET) or DEFAULT_TARGET)
-    database = Path(setting("DUCKDB_PATH", DEFAULT_DATABASE) or DEFAULT_DATABASE)
     zone, sets = RawZone(raw_dir(None)), PublishedSets(publish_dir(options.publish_dir))
     with bars("publish") as (progress, _):
-        done = publish(target, database, zone, sets, options.keep, progress, options.newer_runs_ok)
+        done = publish(target, database_path(), zone, sets, options.keep, progress, options.newer_runs_ok)
     if options.json:
         content = asdict(done.manifest) | {"is_new": done.is_new, "deleted": done.deleted}
         print(json.dumps(content, ensure_ascii=True, indent=2))

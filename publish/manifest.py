@@ -1,6 +1,5 @@
 """manifest.json: what a published set is made of, and whether it still is."""
 
-import hashlib
 import json
 import subprocess
 import zipfile
@@ -12,6 +11,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from extract import __version__
+from extract.rawzone import fingerprint
 from publish.build import Build, SourceRun
 from publish.database import STORAGE_VERSION
 from publish.errors import PublishError
@@ -101,7 +101,7 @@ def differences(directory: Path) -> list[str]:
     found += [f"{path} isn't in the manifest" for path in sorted(present - expected.keys())]
     for path in sorted(expected.keys() & present):
         entry = expected[path]
-        size, digest = _fingerprint(directory / path)
+        size, digest = fingerprint(directory / path)
         if size != entry.bytes:
             found.append(f"{path} has {size:,} bytes instead of {entry.bytes:,}")
         elif digest != entry.sha256:
@@ -112,12 +112,7 @@ def differences(directory: Path) -> list[str]:
 
 
 def _entry(path: Path, directory: Path) -> FileEntry:
-    return FileEntry(str(path.relative_to(directory)), _rows(path), *_fingerprint(path))
-
-
-def _fingerprint(path: Path) -> tuple[int, str]:
-    with path.open("rb") as file:
-        return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+    return FileEntry(str(path.relative_to(directory)), _rows(path), *fingerprint(path))
 
 
 def _rows(path: Path) -> int:

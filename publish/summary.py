@@ -8,9 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from extract.settings import setting
-
-DEFAULT_DATABASE = "data/build.duckdb"
+from publish.build import database_path
 
 # The palette and version that say most about translations: the most votes for 凉, then the most answers.
 EXAMPLE = """
@@ -44,7 +42,7 @@ SET_ASIDE = {
 
 def main() -> int:
     """Print the summary of `DUCKDB_PATH`; exit code 1 where there is no finished build."""
-    path = Path(setting("DUCKDB_PATH", DEFAULT_DATABASE) or DEFAULT_DATABASE)
+    path = database_path()
     try:
         with duckdb.connect(str(path), read_only=True) as warehouse:
             _print(Console(highlight=False), warehouse, path)
