@@ -20,14 +20,19 @@ import duckdb
 from extract.settings import setting
 
 TABLES = {
-    "palette_tag_consensus": ("seed", 'seed, "promptVersion"'),
-    "canonical_tag_frequencies": ("palette_seed", "palette_seed, prompt_version, attribute, rank"),
-    "refinement_queue": ("palette_seed", "palette_seed, prompt_version"),
-    "int_tag_results": ("palette_seed", "palette_seed, result_key"),
-    "int_tag_values": (None, "result_key, text_key, value_index"),
+    "palette_tag_consensus": 'seed, "promptVersion"',
+    "refinement_queue": "palette_seed, prompt_version",
+    "int_palette_versions": "palette_seed, prompt_version",
+    "int_palette_lists": "palette_key",
+    "int_consensus_lists": "group_key",
+    "int_tag_results": "palette_seed, result_key",
+    "int_tag_values": "result_key, text_key, value_index",
 }
-"""What grows with palettes: the column that holds the seed, and the order that rows are stored in."""
-SAME_AT_ANY_SIZE = ("tag_totals", "int_tag_texts")
+"""What grows with palettes, and the order that rows are stored in."""
+SEEDS = ("seed", "palette_seed")
+KEYS = {"palette_key": "int_palette_versions", "group_key": "int_palette_versions", "result_key": "int_tag_results"}
+"""Integers that stand for a palette or for something of one, and the table that holds all of them."""
+SAME_AT_ANY_SIZE = ("tag_totals", "int_tag_texts", "int_canonical_tags")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,13 +57,13 @@ def enlarge(build: Path, path: Path, palettes: int) -> None:
         connection.execute(f"attach '{build}' as built (read_only)")
         found = count(connection, "select count(distinct seed) from built.palette_tag_consensus")
         copies = math.ceil(palettes / found)
-        answers = count(connection, "select max(result_key) + 1 from built.int_tag_results")
-        for table, (seed, order) in TABLES.items():
-            columns = [f"{seed} || if(n = 0, '', '~' || n) as {seed}"] if seed else []
-            if table.startswith("int_"):
-                columns.append(f"result_key + n * {answers} as result_key")
+        sizes = {key: count(connection, f"select max({key}) from built.{table}") for key, table in KEYS.items()}
+        for table, order in TABLES.items():
+            columns = {name for (name, *_) in connection.execute(f"describe built.{table}").fetchall()}
+            replaced = [f"{seed} || if(n = 0, '', '~' || n) as {seed}" for seed in SEEDS if seed in columns]
+            replaced += [f"{key} + n * {size} as {key}" for key, size in sizes.items() if key in columns]
             connection.execute(
-                f"create table {table} as select * replace ({', '.join(columns)})"
+                f"create table {table} as select * replace ({', '.join(replaced)})"
                 f" from built.{table}, range({copies}) as copies (n) order by {order}"
             )
         for table in SAME_AT_ANY_SIZE:

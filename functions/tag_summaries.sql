@@ -1,86 +1,119 @@
-{%- set attributes = published_attributes() -%}
 {#- No name below is that of a public table: a query given as an argument is read among these names. -#}
 with
+
+wanted as (
+
+    select *
+    from {{ bare(ref('int_palette_versions')) }}
+    where
+        success_count > 0
+        and palette_seed in (select unnest(cast(seeds as varchar[])))
+        and (prompt_versions is null or list_contains(cast(prompt_versions as varchar[]), prompt_version))
+
+),
 
 answered as (
 
     select
-        seed,
-        list("promptVersion" order by "promptVersion") as "promptVersions",
-        sum("totalModels") as "totalModels",
-        max("updatedAt") as "updatedAt"
-    from {{ bare(ref('palette_tag_consensus')) }}
-    where
-        seed in (select unnest(cast(seeds as varchar[])))
-        and (prompt_versions is null or list_contains(cast(prompt_versions as varchar[]), "promptVersion"))
-    group by seed
-
-),
-
-merged as (
-
-    select
+        palette_key,
         palette_seed,
-        attribute,
-        canonical_tag,
-        cast(sum(result_count) as double) as result_count
-    from {{ bare(ref('canonical_tag_frequencies')) }}
-    where
-        palette_seed in (select unnest(cast(seeds as varchar[])))
-        and (prompt_versions is null or list_contains(cast(prompt_versions as varchar[]), prompt_version))
-        and is_published
+        list(prompt_version order by prompt_version) as versions,
+        sum(success_count) as success_count,
+        max(last_success_at) as last_success_at
+    from wanted
     group by all
 
 ),
 
-lists as (
+of_one_version as (
 
     select
-        palette_seed,
+        wanted.palette_key,
+        lists.*,
+        count(*) over (partition by wanted.palette_key) as list_count
+    from {{ bare(ref('int_consensus_lists')) }} as lists
+    inner join wanted
+        on lists.group_key = wanted.group_key
+    where prompt_versions is not null
+
+),
+
+one_by_one as (
+
+    select
+        palette_key,
+        {{ lists_one_by_one() }} -- noqa: AL03
+    from of_one_version
+    where list_count > 1
+
+),
+
+counted as (
+
+    select
+        palette_key,
         attribute,
-        list_sort(list(struct_pack(negated_count := -result_count, tag := canonical_tag))) as counted_tags
-    from merged
+        unnest(tags, recursive := true) -- noqa: AL03
+    from one_by_one
+
+),
+
+summed as (
+
+    select
+        palette_key,
+        attribute,
+        canonical_tag_key,
+        sum(result_count) as result_count
+    from counted
     group by all
 
 ),
 
-shaped as (
+in_order as (
 
     select
-        palette_seed,
+        palette_key,
         attribute,
-        list_transform(
-            counted_tags, lambda counted: struct_pack(key := counted.tag, value := -counted.negated_count)
-        ) as tags
-    from lists
+        {{ tags_in_order('canonical_tag_key', 'result_count') }} as tags
+    from summed
+    group by all
 
 ),
 
 side_by_side as (
 
+    select *
+    from {{ bare(ref('int_palette_lists')) }}
+    where prompt_versions is null and palette_key in (select palette_key from answered)
+    union all by name
+    select * exclude (group_key, list_count)
+    from of_one_version
+    where list_count = 1
+    union all by name
     select
-        {%- for attribute in attributes.categorical + attributes.tags %}
-        first(tags) filter (where attribute = '{{ attribute }}') as {{ attribute }},
-        {%- endfor %}
-        palette_seed
-    from shaped
-    group by palette_seed
+        palette_key,
+        {{ lists_side_by_side('tags', 'attribute') }}
+    from in_order
+    group by palette_key
+
+),
+
+tag_names as (
+
+    select list(canonical_tag order by canonical_tag_key) as tag_names
+    from {{ bare(ref('int_canonical_tags')) }}
 
 )
 
 select
-    answered.seed,
-    answered."promptVersions",
-    answered."totalModels",
-    {%- for part, names in attributes.items() %}
-    {
-        {%- for attribute in names %}
-        '{{ attribute }}': coalesce(side_by_side.{{ attribute }}, []){{ ',' if not loop.last }}
-        {%- endfor %}
-    } as {{ part }},
-    {%- endfor %}
-    answered."updatedAt"
+    answered.palette_seed as seed,
+    answered.versions as "promptVersions",
+    cast(answered.success_count as double) as "totalModels",
+    {{ consensus_columns('side_by_side', 'tag_names.tag_names') }},
+    coalesce(epoch_us(answered.last_success_at) / 1000, 0.0) as "updatedAt"
 from answered
-left join side_by_side
-    on answered.seed = side_by_side.palette_seed
-order by answered.seed
+left join side_by_side -- noqa: ST11
+    on answered.palette_key = side_by_side.palette_key
+cross join tag_names
+order by answered.palette_seed

@@ -33,6 +33,7 @@ models as (
 
 select
     results.result_key,
+    results._ordinal,
     palette_versions.group_key,
     set_bit(cast(repeat('0', models.model_count) as bit), cast(models.model_index as integer), 1) as model_set,
     key_lists.attribute_keys

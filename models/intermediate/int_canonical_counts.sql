@@ -15,7 +15,7 @@ texts as (
 repeats as (
 
     select * from {{ ref('int_tag_repeats') }}
-    where canonical_tag is not null
+    where canonical_tag_key is not null
 
 ),
 
@@ -24,7 +24,7 @@ summed as (
     select
         text_counts.group_key,
         texts.attribute_key,
-        texts.canonical_tag,
+        texts.canonical_tag_key,
         bool_and(texts.is_publishable) as is_published,
         sum(text_counts.occurrences) as occurrences,
         bit_or(text_counts.model_set) as model_set
@@ -38,14 +38,11 @@ summed as (
 select
     summed.group_key,
     summed.attribute_key,
-    summed.canonical_tag,
+    summed.canonical_tag_key,
     summed.is_published,
     cast(summed.occurrences as bigint) as occurrences,
     cast(summed.occurrences - coalesce(repeats.repeats, 0) as bigint) as result_count,
     summed.model_set
 from summed
 left join repeats
-    on
-        summed.group_key = repeats.group_key
-        and summed.attribute_key = repeats.attribute_key
-        and summed.canonical_tag = repeats.canonical_tag
+    on summed.group_key = repeats.group_key and summed.canonical_tag_key = repeats.canonical_tag_key

@@ -2,9 +2,14 @@ with
 
 counts as (
 
-    select *
-    from {{ ref('int_canonical_counts') }}
+    select * from {{ ref('int_canonical_counts') }}
     where is_published
+
+),
+
+attributes as (
+
+    select * from {{ ref('int_attributes') }}
 
 ),
 
@@ -13,17 +18,16 @@ lists as (
     select
         group_key,
         attribute_key,
-        list_sort(list(struct_pack(negated_count := -result_count, tag := canonical_tag))) as counted_tags
+        {{ tags_in_order('canonical_tag_key', 'result_count') }} as tags
     from counts
     group by all
 
 )
 
 select
-    group_key,
-    attribute_key,
-    list_transform(
-        counted_tags,
-        lambda counted: struct_pack(key := counted.tag, value := cast(-counted.negated_count as double))
-    ) as tags
+    lists.group_key,
+    {{ lists_side_by_side('lists.tags', 'attributes.attribute') }}
 from lists
+inner join attributes
+    on lists.attribute_key = attributes.attribute_key
+group by lists.group_key

@@ -21,6 +21,7 @@ grouped as (
 )
 
 select
-    cast(row_number() over () as integer) as group_key,
+    cast(row_number() over (order by palette_seed, prompt_version) as integer) as group_key,
+    cast(dense_rank() over (order by palette_seed) as integer) as palette_key,
     *
 from grouped

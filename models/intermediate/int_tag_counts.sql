@@ -15,7 +15,7 @@ texts as (
 repeats as (
 
     select * from {{ ref('int_tag_repeats') }}
-    where tag is not null
+    where tag_key is not null
 
 ),
 
@@ -23,8 +23,7 @@ summed as (
 
     select
         text_counts.group_key,
-        texts.attribute_key,
-        texts.tag,
+        texts.tag_key,
         sum(text_counts.occurrences) as occurrences,
         bit_or(text_counts.model_set) as model_set
     from text_counts
@@ -36,14 +35,10 @@ summed as (
 
 select
     summed.group_key,
-    summed.attribute_key,
-    summed.tag,
+    summed.tag_key,
     cast(summed.occurrences as bigint) as occurrences,
     cast(summed.occurrences - coalesce(repeats.repeats, 0) as bigint) as result_count,
     summed.model_set
 from summed
 left join repeats
-    on
-        summed.group_key = repeats.group_key
-        and summed.attribute_key = repeats.attribute_key
-        and summed.tag = repeats.tag
+    on summed.group_key = repeats.group_key and summed.tag_key = repeats.tag_key

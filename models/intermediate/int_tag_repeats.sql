@@ -56,9 +56,8 @@ suspect_values as (
     select
         listed_values.result_key,
         listed_values.group_key,
-        texts.attribute_key,
-        texts.tag,
-        texts.canonical_tag
+        texts.tag_key,
+        texts.canonical_tag_key
     from listed_values
     inner join texts
         on listed_values.text_key = texts.text_key
@@ -71,12 +70,11 @@ repeated_tags as (
 
     select
         group_key,
-        attribute_key,
-        tag,
-        null as canonical_tag,
+        tag_key,
+        null as canonical_tag_key,
         count(*) - 1 as repeats
     from suspect_values
-    group by result_key, group_key, attribute_key, tag
+    group by result_key, group_key, tag_key
     having count(*) > 1
 
 ),
@@ -85,12 +83,11 @@ repeated_canonical_tags as (
 
     select
         group_key,
-        attribute_key,
-        null as tag,
-        canonical_tag,
+        null as tag_key,
+        canonical_tag_key,
         count(*) - 1 as repeats
     from suspect_values
-    group by result_key, group_key, attribute_key, canonical_tag
+    group by result_key, group_key, canonical_tag_key
     having count(*) > 1
 
 ),
@@ -105,9 +102,8 @@ repeats_by_answer as (
 
 select
     group_key,
-    attribute_key,
-    tag,
-    canonical_tag,
+    tag_key,
+    canonical_tag_key,
     cast(sum(repeats) as integer) as repeats
 from repeats_by_answer
 group by all

@@ -96,6 +96,8 @@ classified as (
 
 select
     cast(row_number() over () as integer) as text_key,
+    cast(dense_rank() over (order by attribute_key, tag) as integer) as tag_key,
+    cast(dense_rank() over (order by attribute_key, canonical_tag) as integer) as canonical_tag_key,
     attribute_key,
     json_text,
     attribute,

@@ -9,7 +9,7 @@ answers as (
 tag_objects as (
 
     select
-        _ordinal as result_key,
+        _ordinal,
         tags
     from {{ ref('stg_convex__palette_tags') }}
 
@@ -23,7 +23,7 @@ fields as (
         unnest(cast(json_extract(tag_objects.tags, '$.*') as varchar[])) as json_text
     from tag_objects
     inner join answers
-        on tag_objects.result_key = answers.result_key
+        on tag_objects._ordinal = answers._ordinal
 
 ),
 

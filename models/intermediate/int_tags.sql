@@ -8,6 +8,7 @@ texts as (
 )
 
 select
+    tag_key,
     attribute_key,
     attribute,
     tag,

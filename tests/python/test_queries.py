@@ -1,9 +1,8 @@
-"""The table functions, called in a file that holds nothing but public tables, on messy answers."""
+"""The table functions of a published file, on messy answers."""
 
 import json
 from collections import defaultdict
 from collections.abc import Generator
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -11,6 +10,10 @@ import pytest
 from comparison import RULES
 from counting_rules import parse_document
 from warehouse import Warehouse
+
+from extract.rawzone import RawZone
+from publish.build import audit
+from publish.database import write_database
 
 HOSTILE = "'; drop table palettes; --\"\\\u0000{[😀👩‍👩‍👧 凉"
 SEEDS = [HOSTILE, "", "plain", "deleted", "only tagged", "cafe\u0301", "café"]
@@ -51,7 +54,7 @@ DOCUMENTS = answers()
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Generator[duckdb.DuckDBPyConnection]:
-    """Copy the public tables and the functions to a new file, as text, and open it for reading."""
+    """Build of these answers, publish, and open what is published for reading."""
     warehouse = Warehouse(tmp_path_factory.mktemp("queries"))
     warehouse.land_documents("palette_tags", DOCUMENTS)
     palettes = [json.dumps({"_id": f"p{n}", "seed": seed}) for n, seed in enumerate(SEEDS) if seed != "only tagged"]
@@ -60,26 +63,12 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Generator[duckdb.Duck
     fields = ("seed", "model", "cycle", "tags", "error")
     refined = [{"_id": f"r{n}", **dict(zip(fields, row, strict=True))} for n, row in enumerate(REFINED)]
     warehouse.land_documents("palette_tag_refined", [json.dumps(one) for one in refined])
-    warehouse.run("build", "--exclude-resource-type", "test", "unit_test")
-    manifest = json.loads((warehouse.target / "manifest.json").read_text())
-    public = [one["name"] for one in manifest["nodes"].values() if one.get("access") == "public"]
-    path = warehouse.directory / "copy.duckdb"
-    copy_public(warehouse.database, path, public)
+    warehouse.run("build")
+    build = audit(warehouse.target, warehouse.database, RawZone(warehouse.raw_dir))
+    path = warehouse.directory / "published.duckdb"
+    write_database(build, path, None, lambda _: None)
     with duckdb.connect(str(path), read_only=True) as connection:
         yield connection
-
-
-def copy_public(built: Path, path: Path, public: list[str]) -> None:
-    with duckdb.connect(str(path)) as connection:
-        connection.execute(f"attach '{built}' as build (read_only)")
-        for name in public:
-            connection.execute(f'create table main."{name}" as from build.main."{name}"')
-        connection.execute("attach ':memory:' as schema_only; copy from database build to schema_only (schema)")
-        connection.execute(f"use schema_only; export database '{path.parent / 'schema'}'; use copy")
-        schema = (path.parent / "schema" / "schema.sql").read_text(encoding="utf-8")
-        for statement in connection.extract_statements(schema):
-            if statement.query.strip().startswith("CREATE MACRO "):
-                connection.execute(statement.query)
 
 
 def rows(connection: duckdb.DuckDBPyConnection, query: str, *values: Any) -> list[dict[str, Any]]:
@@ -226,7 +215,7 @@ def test_palette_tags_hold_all_that_was_said_of_a_palette(
     assert bool(found) == (seed in SEEDS)
 
 
-def test_every_function_names_public_tables_only(published: duckdb.DuckDBPyConnection) -> None:
+def test_every_function_is_published(published: duckdb.DuckDBPyConnection) -> None:
     names = rows(published, "select function_name from duckdb_functions() where not internal order by 1")
     assert [row["function_name"] for row in names] == [
         "palette_tags", "refinement_candidates", "tag_summaries", "top_tags"

@@ -1,18 +1,4 @@
-{% set attributes = published_attributes() %}
-
 with
-
-lists as (
-
-    select
-        lists.group_key,
-        lists.tags,
-        attributes.attribute
-    from {{ ref('int_consensus_lists') }} as lists
-    inner join {{ ref('int_attributes') }} as attributes
-        on lists.attribute_key = attributes.attribute_key
-
-),
 
 palette_versions as (
 
@@ -22,15 +8,16 @@ palette_versions as (
 
 ),
 
-side_by_side as (
+lists as (
 
-    select
-        {%- for attribute in attributes.categorical + attributes.tags %}
-        first(tags) filter (where attribute = '{{ attribute }}') as {{ attribute }},
-        {%- endfor %}
-        group_key
-    from lists
-    group by all
+    select * from {{ ref('int_consensus_lists') }}
+
+),
+
+names as (
+
+    select list(canonical_tag order by canonical_tag_key) as names
+    from {{ ref('int_canonical_tags') }}
 
 )
 
@@ -38,14 +25,9 @@ select
     palette_versions.palette_seed as seed,
     palette_versions.prompt_version as "promptVersion",
     cast(palette_versions.success_count as double) as "totalModels",
-    {%- for part, names in attributes.items() %}
-    {
-        {%- for attribute in names %}
-        '{{ attribute }}': coalesce(side_by_side.{{ attribute }}, []){{ ',' if not loop.last }}
-        {%- endfor %}
-    } as {{ part }},
-    {%- endfor %}
+    {{ consensus_columns('lists', 'names.names') }},
     coalesce(epoch_us(palette_versions.last_success_at) / 1000, 0.0) as "updatedAt"
 from palette_versions
-left join side_by_side
-    on palette_versions.group_key = side_by_side.group_key
+left join lists -- noqa: ST11
+    on palette_versions.group_key = lists.group_key
+cross join names

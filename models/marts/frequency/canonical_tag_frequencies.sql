@@ -12,17 +12,17 @@ palette_versions as (
 
 ),
 
-attributes as (
+canonical_tags as (
 
-    select * from {{ ref('int_attributes') }}
+    select * from {{ ref('int_canonical_tags') }}
 
 )
 
 select
     palette_versions.palette_seed,
     palette_versions.prompt_version,
-    attributes.attribute,
-    counts.canonical_tag,
+    canonical_tags.attribute,
+    canonical_tags.canonical_tag,
     counts.is_published,
     counts.occurrences,
     counts.result_count,
@@ -30,10 +30,10 @@ select
     counts.result_count / palette_versions.success_count as share,
     row_number() over (
         partition by counts.group_key, counts.attribute_key
-        order by counts.is_published desc, counts.result_count desc, counts.canonical_tag asc
+        order by counts.is_published desc, counts.result_count desc, counts.canonical_tag_key asc
     ) as rank
 from counts
 inner join palette_versions
     on counts.group_key = palette_versions.group_key
-inner join attributes
-    on counts.attribute_key = attributes.attribute_key
+inner join canonical_tags
+    on counts.canonical_tag_key = canonical_tags.canonical_tag_key

@@ -22,7 +22,7 @@ select
     palette_versions.palette_seed,
     palette_versions.prompt_version,
     tags.attribute,
-    counts.tag,
+    tags.tag,
     tags.canonical_tag,
     tags.tag_class,
     counts.occurrences,
@@ -30,10 +30,10 @@ select
     coalesce(bit_count(counts.model_set), 0) as model_count,
     counts.result_count / palette_versions.success_count as share,
     row_number() over (
-        partition by counts.group_key, counts.attribute_key order by counts.result_count desc, counts.tag asc
+        partition by counts.group_key, tags.attribute_key order by counts.result_count desc, counts.tag_key asc
     ) as rank
 from counts
 inner join palette_versions
     on counts.group_key = palette_versions.group_key
 inner join tags
-    on counts.attribute_key = tags.attribute_key and counts.tag = tags.tag
+    on counts.tag_key = tags.tag_key

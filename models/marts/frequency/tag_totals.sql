@@ -4,7 +4,7 @@ counts as (
 
     select
         counts.*,
-        palette_versions.palette_seed,
+        palette_versions.palette_key,
         palette_versions.prompt_version
     from {{ ref('int_tag_counts') }} as counts
     inner join {{ ref('int_palette_versions') }} as palette_versions
@@ -22,8 +22,7 @@ by_version as (
 
     select
         prompt_version,
-        attribute_key,
-        tag,
+        tag_key,
         sum(occurrences) as occurrences,
         sum(result_count) as result_count,
         bit_or(model_set) as model_set,
@@ -36,9 +35,8 @@ by_version as (
 palettes_over_all as (
 
     select
-        attribute_key,
-        tag,
-        count(distinct palette_seed) as palette_count
+        tag_key,
+        count(distinct palette_key) as palette_count
     from counts
     group by all
 
@@ -48,15 +46,14 @@ over_all as (
 
     select
         null as prompt_version,
-        by_version.attribute_key,
-        by_version.tag,
+        by_version.tag_key,
         sum(by_version.occurrences) as occurrences,
         sum(by_version.result_count) as result_count,
         bit_or(by_version.model_set) as model_set,
         min(palettes_over_all.palette_count) as palette_count
     from by_version
     inner join palettes_over_all
-        on by_version.attribute_key = palettes_over_all.attribute_key and by_version.tag = palettes_over_all.tag
+        on by_version.tag_key = palettes_over_all.tag_key
     group by all
 
 ),
@@ -72,7 +69,7 @@ totals as (
 select
     totals.prompt_version,
     tags.attribute,
-    totals.tag,
+    tags.tag,
     tags.canonical_tag,
     tags.tag_class,
     cast(totals.occurrences as bigint) as occurrences,
@@ -80,8 +77,8 @@ select
     coalesce(bit_count(totals.model_set), 0) as model_count,
     totals.palette_count,
     row_number() over (
-        partition by totals.prompt_version, totals.attribute_key order by totals.result_count desc, totals.tag asc
+        partition by totals.prompt_version, tags.attribute_key order by totals.result_count desc, totals.tag_key asc
     ) as rank
 from totals
 inner join tags
-    on totals.attribute_key = tags.attribute_key and totals.tag = tags.tag
+    on totals.tag_key = tags.tag_key

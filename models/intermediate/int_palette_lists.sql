@@ -1,0 +1,53 @@
+with
+
+counts as (
+
+    select * from {{ ref('int_canonical_counts') }}
+    where is_published
+
+),
+
+palette_versions as (
+
+    select * from {{ ref('int_palette_versions') }}
+
+),
+
+attributes as (
+
+    select * from {{ ref('int_attributes') }}
+
+),
+
+summed as (
+
+    select
+        palette_versions.palette_key,
+        counts.attribute_key,
+        counts.canonical_tag_key,
+        sum(counts.result_count) as result_count
+    from counts
+    inner join palette_versions
+        on counts.group_key = palette_versions.group_key
+    group by all
+
+),
+
+lists as (
+
+    select
+        palette_key,
+        attribute_key,
+        {{ tags_in_order('canonical_tag_key', 'result_count') }} as tags
+    from summed
+    group by all
+
+)
+
+select
+    lists.palette_key,
+    {{ lists_side_by_side('lists.tags', 'attributes.attribute') }}
+from lists
+inner join attributes
+    on lists.attribute_key = attributes.attribute_key
+group by lists.palette_key
