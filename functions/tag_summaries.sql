@@ -3,7 +3,9 @@ with
 
 wanted as (
 
-    select *
+    select
+        *,
+        count(*) over (partition by palette_key) as version_count
     from {{ bare(ref('int_palette_versions')) }}
     where
         success_count > 0
@@ -29,8 +31,8 @@ of_one_version as (
 
     select
         wanted.palette_key,
-        lists.*,
-        count(*) over (partition by wanted.palette_key) as list_count
+        wanted.version_count,
+        lists.*
     from {{ bare(ref('int_consensus_lists')) }} as lists
     inner join wanted
         on lists.group_key = wanted.group_key
@@ -44,7 +46,7 @@ one_by_one as (
         palette_key,
         {{ lists_one_by_one() }} -- noqa: AL03
     from of_one_version
-    where list_count > 1
+    where version_count > 1
 
 ),
 
@@ -87,9 +89,9 @@ side_by_side as (
     from {{ bare(ref('int_palette_lists')) }}
     where prompt_versions is null and palette_key in (select palette_key from answered)
     union all by name
-    select * exclude (group_key, list_count)
+    select * exclude (group_key, version_count)
     from of_one_version
-    where list_count = 1
+    where version_count = 1
     union all by name
     select
         palette_key,
