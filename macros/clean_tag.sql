@@ -1,7 +1,6 @@
 {#
-    `tag` from `raw_value`: Unicode NFC; every run of Unicode white space, and of U+FEFF, to one space; trimmed;
-    lower-cased code point by code point. RE2's `\s` is ASCII only and leaves out the vertical tab, so white space is
-    spelt out: tab to carriage return, U+0085, and the separators of class Z.
+    RE2's `\s` is ASCII only and leaves out the vertical tab, so white space is spelt out: tab to carriage return,
+    U+0085, and the separators of class Z.
 #}
 {% macro clean_tag(raw_value) -%}
     lower(trim(regexp_replace({{ to_nfc(raw_value) }}, '[\t-\r\x{85}\p{Z}\x{FEFF}]+', ' ', 'g'), ' '))
@@ -9,7 +8,7 @@
 
 
 {#
-    Unicode NFC. DuckDB's `nfc_normalize` (seen in 1.5 and 2.0) drops all that follows the first NUL of a text that isn't
+    DuckDB's `nfc_normalize` (seen in 1.5 and 2.0) drops all that follows the first NUL of a text that isn't
     ASCII, so such a text is normalised between its NULs, with which nothing composes.
 #}
 {% macro to_nfc(text) -%}
@@ -23,14 +22,9 @@
 {%- endmacro %}
 
 
-{#
-    Tells whether a tag is a piece of broken JSON: it holds a bracket or a brace, or a quote beside a colon or a comma
-    (`purple'],\n "temperature`, `["calm"`, `{"mood":`, `calm", "bold`). An apostrophe or a quoted word alone is none.
-#}
 {% macro is_fragment(tag) -%}
     regexp_matches({{ tag }}, '[\[\]{}]|["''] *[:,]|[:,] *"')
 {%- endmacro %}
 
 
-{# Longer values, in code points, stay in the warehouse and out of what is published. #}
 {% macro max_tag_length() %}100{% endmacro %}

@@ -1,8 +1,4 @@
-{#
-    The documents of a raw source as they stand now: after the last truncate, the last row of each `_id`, unless that
-    row is a delete. Only keys are compared, so that the wide documents are read once and never sorted.
-    `document` is made readable for DuckDB, see `readable_json`.
-#}
+{# Only keys are compared, so that the wide documents are read once and never sorted. #}
 {% macro latest_documents(source) %}
     select
         _id,
@@ -24,8 +20,6 @@
 
 
 {#
-    JSON may hold the escape of half a surrogate pair, such as `\ud800`. It stands for no character, and DuckDB refuses
-    the whole document. It is read as U+FFFD, the replacement character; the raw zone keeps what came.
     The steps: hide escaped backslashes and whole pairs behind control characters, which JSON text can't hold; replace
     what is left; put back what was hidden. Convex escapes only control characters, so nearly every document holds no `\u`
     at all and is passed on as it is.

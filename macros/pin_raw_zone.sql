@@ -1,10 +1,3 @@
-{#
-    Makes the raw sources: for each of them one view over the Parquet files of the runs that are visible now.
-
-    Runs that land later change nothing in the build, since the views name the files one by one; `raw.build_runs` keeps
-    the list. A source that no run holds becomes an empty view, with a warning. `dbt test` and `dbt source freshness`
-    use the files that the last build pinned, so that they judge what that build made.
-#}
 {% macro pin_raw_zone() %}
     {% if execute and (flags.WHICH in ['build', 'run', 'seed', 'snapshot'] or not raw_zone_is_pinned()) %}
         {% set raw_dir = env_var('RAW_DIR', 'data/raw') %}
@@ -27,7 +20,6 @@
 {% endmacro %}
 
 
-{# One row per visible run, oldest first. A raw zone without runs gives an empty table. #}
 {% macro build_runs_sql(raw_dir) %}
     {% set run_files = raw_dir | replace("'", "''") ~ '/[0-9]*T[0-9]*Z-*/run.json' %}
     {% set any_run = run_query("select count(*) from glob('" ~ run_files ~ "')").columns[0].values()[0] %}
@@ -52,7 +44,6 @@
 {% endmacro %}
 
 
-{# The Parquet files of each table, in the order of their runs. #}
 {% macro raw_files() %}
     {% set rows = run_query("
         select run_index, directory, unnest(tables).name as name, unnest(tables).file as file from raw.build_runs
@@ -68,10 +59,6 @@
 {% endmacro %}
 
 
-{#
-    The view of one source, with the columns that the source declares. `_ordinal` orders the rows of all runs: the run's
-    place in the high bits, the row's place in its run in the low 40.
-#}
 {% macro raw_view_sql(source, paths) %}
     create or replace view raw.{{ source.identifier }} as
     {% if paths %}
@@ -88,7 +75,6 @@
 {% endmacro %}
 
 
-{# `DUCKDB_THREADS`, where it is set. A profile can't leave a setting out, so it stands here. #}
 {% macro limit_threads() %}
     {% set threads = env_var('DUCKDB_THREADS', '') %}
     {% if execute and threads %}

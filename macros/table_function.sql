@@ -1,8 +1,4 @@
-{#
-    dbt has no SQL of its own for a function that returns a table; in DuckDB that is a table macro. The arguments of the
-    function's page become its named parameters. One without a `default_value` has to be given; `"null"` is a default.
-    They carry no types: DuckDB keeps typed ones only in files of storage version 1.4 and later, so the bodies cast.
-#}
+{# Parameters carry no types: DuckDB keeps typed ones only in files of storage version 1.4 and later, so the bodies cast. #}
 {% macro duckdb__table_function_sql(target_relation) %}
     {%- set parameters = [] -%}
     {%- for argument in model.arguments -%}
@@ -15,10 +11,6 @@
 {% endmacro %}
 
 
-{#
-    A mart by its bare name, with the lineage that `ref` gives. A table function is copied to the published file as text,
-    so it may name no database.
-#}
 {% macro bare(relation) -%}
     {{ relation.identifier }}
 {%- endmacro %}

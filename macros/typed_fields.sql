@@ -1,12 +1,4 @@
-{#
-    The columns that a staging model makes of the fields of its documents. They are lenient: a field that is missing or
-    of another type gives null, and `invalid_fields` says so. All staging models do the same, so it stands here once.
-
-    `documents` names a relation with the columns of `latest_documents`. `fields` is a list of dicts: `name` (or a path
-    such as `usage.inputTokens`), `column`, `type` (`text`, `number`, `integer`, `timestamp` from milliseconds, `json`
-    for the JSON text of whatever it is), and `optional` where the Convex schema allows it to be missing.
-    Each document is parsed once, into the JSON texts of its fields.
-#}
+{# Each document is parsed once, into the JSON texts of its fields. #}
 {% macro typed_fields(documents, fields) %}
     {%- set names = [] -%}
     {%- for field in fields if field.name.split('.')[0] not in names -%}
@@ -42,7 +34,6 @@
 {%- endmacro %}
 
 
-{# The JSON text of a field; NULL where it is missing or null. #}
 {% macro field_json(field) -%}
     {%- set parts = field.name.split('.') -%}
     {%- if parts | length == 1 -%} cast(fields."{{ parts[0] }}" as varchar)
@@ -100,7 +91,6 @@
 {%- endmacro %}
 
 
-{# Convex keeps times as milliseconds since 1970 in a float64; what is negative or beyond 2^53 is no time. #}
 {% macro milliseconds_to_timestamp(milliseconds) -%}
     case
         when {{ milliseconds }} between 0 and 9007199254740992 then make_timestamp(cast({{ milliseconds }} * 1000 as bigint))

@@ -1,4 +1,3 @@
-{# Fails for every row whose value lies outside [minimum, maximum]; both may be SQL, such as another column. #}
 {% test between(model, column_name, minimum, maximum) %}
 
     select *

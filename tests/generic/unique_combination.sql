@@ -1,7 +1,4 @@
-{#
-    Fails for every combination of `columns` that more than one row has. Nulls are equal. The grain of a table.
-    Hashes are compared first, since wide strings in millions of rows are dear; what they find is looked at again.
-#}
+{# Hashes are compared first, since wide strings in millions of rows are dear; what they find is looked at again. #}
 {% test unique_combination(model, columns) %}
 
     with
