@@ -43,7 +43,7 @@ docs: build ## one page with every table, column and the lineage: target/static_
 	$(WITH_ENV) $(BIN)/dbt --quiet docs generate --static
 
 .PHONY: test
-test: lint types parse pytest test-examples ## everything that checks the project
+test: lint types parse governance pytest test-examples ## everything that checks the project
 
 .PHONY: lint
 lint: $(DEV) ## layout and style of Python, SQL and YAML (make fix mends what is safe)
@@ -54,11 +54,15 @@ lint: $(DEV) ## layout and style of Python, SQL and YAML (make fix mends what is
 
 .PHONY: types
 types: $(DEV) ## types of the Python code
-	$(BIN)/ty check --error-on-warning extract publish benchmarks tests
+	$(BIN)/ty check --error-on-warning extract publish governance benchmarks tests
 
 .PHONY: parse
 parse: $(DEV) ## the dbt project, with deprecations as errors
 	$(BIN)/dbt --quiet parse --no-partial-parse --target-path $${DBT_TARGET_PATH:-target}/parse --warn-error-options '{"error": ["Deprecations"]}'
+
+.PHONY: governance
+governance: $(DEV) ## the conventions of the dbt project, each with how to mend it (report: target/governance/report.md)
+	$(BIN)/python -m governance
 
 .PHONY: pytest
 pytest: $(DEV) judges ## the tests: landing, counting, and a full build on messy data
