@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from governance.artifacts import make_artifacts
+from governance.artefacts import make_artefacts
 from governance.coverage import coverage
 from governance.errors import GovernanceError
 from governance.judge import judge
@@ -19,7 +19,7 @@ def main() -> int:
     """Judge the project in the working directory."""
     directory = Path(os.environ.get("DBT_TARGET_PATH") or "target") / "governance"
     try:
-        make_artifacts(directory)
+        make_artefacts(directory)
         rules = judge(directory)
     except GovernanceError as error:
         print(f"governance: {error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Holds dbt's artifacts to the rules of `dbt-bouncer.yml`, with dbt-bouncer."""
+"""Holds dbt's artefacts to the rules of `dbt-bouncer.yml`, with dbt-bouncer."""
 
 import contextlib
 import io
@@ -37,19 +37,19 @@ class Rule:
     breaches: tuple[Breach, ...]
 
 
-def judge(artifacts: Path, project: Path = Path()) -> list[Rule]:
-    """Return the rules of a project's `dbt-bouncer.yml`, in their order, with what breaks them in `artifacts`.
+def judge(artefacts: Path, project: Path = Path()) -> list[Rule]:
+    """Return the rules of a project's `dbt-bouncer.yml`, in their order, with what breaks them in `artefacts`.
 
     Raises GovernanceError when the rules can't be read or run.
     """
     _refuse_a_folder_that_dbt_bouncer_gets_wrong()
     config = yaml.safe_load((project / CONFIG).read_text(encoding="utf-8"))
     config["custom_checks_dir"] = str((project / config["custom_checks_dir"]).resolve())
-    config["dbt_artifacts_dir"] = str(artifacts.resolve())
-    settled = artifacts / CONFIG.name
+    config["dbt_artifacts_dir"] = str(artefacts.resolve())
+    settled = artefacts / CONFIG.name
     settled.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
 
-    results = artifacts.resolve() / "dbt-bouncer.json"
+    results = artefacts.resolve() / "dbt-bouncer.json"
     results.unlink(missing_ok=True)
     said = io.StringIO()
     try:

@@ -15,7 +15,7 @@ import yaml
 from dbt.cli.main import dbtRunner
 from warehouse import PROJECT
 
-from governance.artifacts import make_artifacts
+from governance.artefacts import make_artefacts
 from governance.coverage import coverage
 from governance.errors import GovernanceError
 from governance.judge import Rule, judge
@@ -23,20 +23,20 @@ from governance.report import report
 
 
 @pytest.fixture(scope="module")
-def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("artifacts")
+def artefacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("artefacts")
     before = Path.cwd()
     os.chdir(PROJECT)
     try:
-        make_artifacts(directory)
+        make_artefacts(directory)
     finally:
         os.chdir(before)
     return directory
 
 
 @pytest.fixture(scope="module")
-def told(artifacts: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    manifest, catalog = (json.loads((artifacts / f"{name}.json").read_text()) for name in ("manifest", "catalog"))
+def told(artefacts: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    manifest, catalog = (json.loads((artefacts / f"{name}.json").read_text()) for name in ("manifest", "catalog"))
     for kind in ("macros", "docs"):  # dbt's own are many, and no rule looks at them
         manifest[kind] = {key: one for key, one in manifest[kind].items() if one["package_name"] == "palette_analytics"}
     return manifest, catalog
@@ -48,8 +48,8 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("here")
-def test_every_rule_holds_in_the_project_and_looks_at_something(artifacts: Path) -> None:
-    rules = judge(artifacts)
+def test_every_rule_holds_in_the_project_and_looks_at_something(artefacts: Path) -> None:
+    rules = judge(artefacts)
     assert [rule for rule in rules if rule.breaches] == []
     assert [rule.says for rule in rules if rule.looked_at == 0] == []
     assert [rule.says for rule in rules if not rule.says or not rule.mend] == []
@@ -349,7 +349,7 @@ def test_every_rule_has_a_wrong_edit() -> None:
 
 
 def test_edits_of_files_are_seen_and_told_with_the_file(
-    artifacts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    artefacts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = tmp_path / "project"
     kept_out = shutil.ignore_patterns("python", "convex_*", "contract", "__pycache__")
@@ -367,7 +367,7 @@ def test_edits_of_files_are_seen_and_told_with_the_file(
     target = tmp_path / "target"
     options = ["--target-path", str(target), "--log-path", str(target), "--project-dir", ".", "--profiles-dir", "."]
     assert dbtRunner().invoke(["--quiet", "parse", *options]).success
-    shutil.copy(artifacts / "catalog.json", target)
+    shutil.copy(artefacts / "catalog.json", target)
     broken = {rule.says: rule.breaches for rule in judge(target) if rule.breaches}
     assert broken.keys() == {
         "Only staging reads sources.",
@@ -426,8 +426,8 @@ def test_a_rule_that_dbt_bouncer_does_not_know_is_named(
     project.mkdir()
     shutil.copytree(PROJECT / "governance", project / "governance")
     text = (PROJECT / "dbt-bouncer.yml").read_text(encoding="utf-8")
-    (project / "dbt-bouncer.yml").write_text(text.replace("check_seed_names", "check_seed_nomes"), encoding="utf-8")
+    (project / "dbt-bouncer.yml").write_text(text.replace("check_seed_names", "check_seed_labels"), encoding="utf-8")
     (tmp_path / "manifest.json").write_text(json.dumps(told[0]))
     (tmp_path / "catalog.json").write_text(json.dumps(told[1]))
-    with pytest.raises(GovernanceError, match="check_seed_nomes"):
+    with pytest.raises(GovernanceError, match="check_seed_labels"):
         judge(tmp_path, project)

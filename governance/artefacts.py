@@ -13,7 +13,7 @@ from governance.errors import GovernanceError
 STRICT = ("--warn-error-options", '{"error": ["Deprecations", "InvalidMacroAnnotation"]}')
 
 
-def make_artifacts(directory: Path) -> None:
+def make_artefacts(directory: Path) -> None:
     """Write manifest.json and catalog.json of the project in the working directory to `directory`.
 
     Models and seeds are built without a row, in a database of their own: no data is needed, and none is touched.
