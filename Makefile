@@ -46,11 +46,24 @@ docs: build ## one page with every table, column and the lineage: target/static_
 test: lint types parse governance pytest test-examples ## everything that checks the project
 
 .PHONY: lint
-lint: $(DEV) ## layout and style of Python, SQL and YAML (make fix mends what is safe)
+lint: lint-python lint-sql lint-yaml spelling ## layout, style and spelling of Python, SQL, YAML and words (make fix mends what is safe)
+
+.PHONY: lint-python
+lint-python: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+.PHONY: lint-sql
+lint-sql: $(DEV)
 	$(BIN)/sqlfluff lint --processes 2 models functions tests
+
+.PHONY: lint-yaml
+lint-yaml: $(DEV)
 	$(BIN)/yamllint --strict .
+
+.PHONY: spelling
+spelling: $(DEV) ## British spelling, and slips of the pen
+	$(BIN)/typos || { echo "Write it as proposed (make fix does in Markdown); a name that others gave goes into typos.toml, with its reason"; exit 1; }
 
 .PHONY: types
 types: $(DEV) ## types of the Python code
@@ -118,9 +131,16 @@ $(EXAMPLE_DATA)/.published: sample/convex-export.zip dbt_project.yml profiles.ym
 	@touch $@
 
 .PHONY: fix
-fix: $(DEV) ## mend layout and style where that is safe
-	$(BIN)/ruff check --fix .
+fix: $(DEV) ## mend layout, style and spelling where that is safe
+	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+	$(BIN)/sqlfluff fix --processes 2 --rules $(SAFE_SQL_RULES) models functions tests || true
+	find . -name '*.md' -not -path '*/node_modules/*' -not -path './.venv*' | xargs $(BIN)/typos --write-changes --force-exclude || true
+	@echo "make lint shows what is left"
+
+# They mend white space, the place of a comma and the case of keywords, never what a query says. A misspelt word in code may
+# be a name, so words are mended in Markdown only.
+SAFE_SQL_RULES := LT01,LT02,LT03,LT04,LT06,LT07,LT08,LT09,LT10,LT11,LT12,LT13,LT15,CP01
 
 .PHONY: bench
 bench: $(RUNTIME) ## time and memory of landing and building, beside peers (SCALE=5000 palettes, RUNS=3)
