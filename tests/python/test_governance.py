@@ -342,6 +342,22 @@ def test_a_wrong_edit_breaks_its_rule_and_no_other(
     assert f"To mend: {rule.mend}" in report(broken, [])
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "-- what is counted now, today and at random\nselect tag from {{ ref('int_tags') }}",
+        "select list_sort(list(tag)) as tags, list(tag order by tag) as ordered from {{ ref('int_tags') }}",
+        "select last_updated_now, my_list(tag) from {{ ref('int_tags') }}",
+    ],
+)
+@pytest.mark.usefixtures("here")
+def test_words_that_look_like_a_breach_are_none(
+    code: str, told: tuple[dict[str, Any], dict[str, Any]], tmp_path: Path
+) -> None:
+    edit = Edit("None", lambda edited: edited.node("int_tags").update(raw_code=code), "")
+    assert broken_by(edit, told, tmp_path) == []
+
+
 def test_every_rule_has_a_wrong_edit() -> None:
     config = yaml.safe_load((PROJECT / "dbt-bouncer.yml").read_text(encoding="utf-8"))
     rules = {one["description"].partition(" Mend: ")[0] for one in config["manifest_checks"] + config["catalog_checks"]}
