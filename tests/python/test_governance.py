@@ -195,9 +195,9 @@ EDITS = [
         frozenset({"A consumer reads marts only."}),
     ),
     Edit(
-        "A function reads marts only",
-        lambda e: e.reads("top_tags", "model.int_tags", "function"),
-        "`top_tags` reads `int_tags`",
+        "A function reads marts or intermediate models",
+        lambda e: e.reads("top_tags", "model.stg_convex__palettes", "function"),
+        "`top_tags` reads `stg_convex__palettes`",
     ),
     Edit(
         "Each model has a page of its own",

@@ -25,14 +25,14 @@ def check_singular_test_is_named_as_a_sentence(test: Any) -> None:
 
 
 @check
-def check_function_reads_public_models(ctx: Any) -> None:
-    """A function reads public models, since it goes out with the published file."""
+def check_function_reads_no_staging_model(ctx: Any) -> None:
+    """A function reads marts or intermediate models, which go out with it in the published file."""
     manifest = ctx.manifest_obj.manifest
     wrong = [
         f"`{function.name}` reads `{node.rpartition('.')[2]}`"
         for function in (manifest.functions or {}).values()
         for node in function.depends_on.nodes
-        if node not in ctx.models_by_unique_id or ctx.models_by_unique_id[node].config.access != "public"
+        if node not in ctx.models_by_unique_id or _layer(ctx.models_by_unique_id[node]) not in ("intermediate", "marts")
     ]
     if wrong:
         fail(f"{'; '.join(wrong)}.")
@@ -60,6 +60,10 @@ def check_lists_are_ordered(model: Any) -> None:
         inside = _inside(model.raw_code, found.end())
         if not found[1] and not re.search(r"\border\s+by\b", inside):
             fail(f"`{model.name}` has a list without an order: {found[0]}{inside}).")
+
+
+def _layer(model: Any) -> str:
+    return model.fqn[1]
 
 
 def _fail_for_a_short_name(name: str) -> None:
