@@ -10,14 +10,14 @@ unexpected as (
 
     select
         tag_keys,
-        unnest(unexpected_keys, recursive := true) -- noqa: AL03
+        unnest(unexpected_keys) as told
     from {{ ref('int_tag_key_lists') }}
 
 )
 
 select
-    unexpected.tag_key,
-    unexpected.problem,
+    unexpected.told['tag_key'] as tag_key,
+    unexpected.told['problem'] as problem,
     count(distinct results.result_id) as result_count,
     list_slice(list(distinct results.model order by results.model), 1, 20) as models,
     min(results.result_id) as example_result_id
