@@ -38,9 +38,11 @@ build: $(RUNTIME) ## the warehouse, from what has landed or else from the sample
 	$(BIN)/python -m publish
 	@$(BIN)/python -m publish.summary
 
+# dbt's own docs go to a place of their own: what dbt build has left in target/ stays, and can be published again.
 .PHONY: docs
-docs: build ## one page with every table, column and the lineage: target/static_index.html
-	$(WITH_ENV) $(BIN)/dbt --quiet docs generate --static
+docs: build $(DEV) ## the documentation site in site/, which works from the disk (SAMPLE_ROWS=10 of each table, 0: none)
+	$(WITH_ENV) $(BIN)/dbt --quiet docs generate --target-path $${DBT_TARGET_PATH:-target}/docs
+	$(BIN)/python -m docsite $(if $(SAMPLE_ROWS),--sample-rows $(SAMPLE_ROWS))
 
 .PHONY: test
 test: lint types parse governance pytest test-examples ## everything that checks the project
@@ -67,7 +69,7 @@ spelling: $(DEV) ## British spelling, and slips of the pen
 
 .PHONY: types
 types: $(DEV) ## types of the Python code
-	$(BIN)/ty check --error-on-warning extract publish governance benchmarks tests
+	$(BIN)/ty check --error-on-warning docsite extract governance publish benchmarks tests
 
 .PHONY: parse
 parse: $(DEV) ## the dbt project, with deprecations as errors
@@ -78,8 +80,24 @@ governance: $(DEV) ## the conventions of the dbt project, each with how to mend 
 	$(BIN)/python -m governance
 
 .PHONY: pytest
-pytest: $(DEV) judges ## the tests: landing, counting, and a full build on messy data
+pytest: $(DEV) judges chromium ## the tests: landing, counting, and a full build on messy data
 	$(BIN)/pytest
+
+# The browser that the docs site is tested in. Where it can't be had, those tests are skipped and say so.
+export CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+
+.PHONY: chromium
+chromium: ## Chromium, by apt-get where that is possible (CHROMIUM=PATH names another)
+	@if [ -z "$(CHROMIUM)" ] && [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+		{ apt-get install -qq -y --no-install-recommends chromium || \
+			{ apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; }; } > /dev/null 2>&1; fi
+	@command -v "$${CHROMIUM:-chromium}" > /dev/null || \
+		echo "no Chromium: the docs site isn't looked at in a browser; install the package chromium, or name one with CHROMIUM="
+
+.PHONY: test-docs
+test-docs: $(DEV) chromium ## the docs site alone, in a browser; screenshots in site-screenshots/
+	@command -v "$${CHROMIUM:-chromium}" > /dev/null
+	$(BIN)/pytest tests/python/test_docsite.py tests/python/test_docsite_browser.py
 
 # Three judges that this project didn't write. Where one can't be had, its tests are skipped and say so.
 CONTRACT := tests/contract/build/schema.json

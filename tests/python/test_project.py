@@ -20,7 +20,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     warehouse = Warehouse(tmp_path_factory.mktemp("sample"))
     warehouse.land(SAMPLE)
     warehouse.run("build")
-    warehouse.run("docs", "generate", "--static")
+    warehouse.run("docs", "generate")
     return warehouse
 
 
@@ -54,12 +54,6 @@ def test_the_sample_is_counted_by_the_rules(sample: Warehouse) -> None:
     with zipfile.ZipFile(SAMPLE) as export:
         lines = export.read("palette_tags/documents.jsonl").decode().split("\n")
     assert_counted_by_the_rules(sample, [line for line in lines if line])
-
-
-def test_the_docs_are_one_page_that_needs_no_network(sample: Warehouse) -> None:
-    page = (sample.target / "static_index.html").read_text(encoding="utf-8")
-    assert "palette_tag_consensus" in page
-    assert "What became of the value" in page
 
 
 def test_the_summary_shows_counts_and_where_the_warehouse_is(sample: Warehouse) -> None:

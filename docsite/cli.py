@@ -1,0 +1,58 @@
+"""The command line: writes the site from what dbt and the publisher have left."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from docsite.errors import DocsError
+from docsite.site import write_site
+from extract.settings import setting
+from publish.errors import PublishError
+from publish.sets import PublishedSets, publish_dir
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line. Returns the exit code: 0 done, 1 failed; wrong usage exits with 2."""
+    options = _parser().parse_args(arguments)
+    try:
+        published = PublishedSets(publish_dir(options.publish_dir)).find(None)
+        site = write_site(Path(), options.target, published, options.out, options.sample_rows)
+    except (DocsError, PublishError, OSError) as error:
+        print(f"docsite: {error}", file=sys.stderr)
+        return 1
+    print(f"{site.pages} pages: open {options.out / 'index.html'} in a browser")
+    for problem in site.problems:
+        print(f"  {problem}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m docsite",
+        description="Write the documentation site. Run it in the project, after dbt docs generate and a publication.",
+        epilog="make docs does all of it.",
+    )
+    parser.add_argument(
+        "--target",
+        type=Path,
+        default=Path(setting("DBT_TARGET_PATH", "target") or "target") / "docs",
+        metavar="DIR",
+        help="where dbt docs generate has left manifest.json, catalog.json and index.html (default: target/docs)",
+    )
+    parser.add_argument("--publish-dir", metavar="DIR", help="where the published sets are (default: data/published)")
+    parser.add_argument("--out", type=Path, default=Path("site"), metavar="DIR", help="the site (default: site)")
+    parser.add_argument(
+        "--sample-rows",
+        type=_row_count,
+        default=10,
+        metavar="N",
+        help="rows of each table to show (default: 10); 0, none: for a site that more people may read than the data",
+    )
+    return parser
+
+
+def _row_count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} isn't a whole number from 0 up")
+    return int(text)

@@ -1,0 +1,69 @@
+"""What the published database holds: how many rows, a few of them, and what the table functions return."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from docsite.errors import DocsError
+from docsite.project import Function, Table
+from publish.manifest import Manifest
+from publish.sql import literal, quoted
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows of a table, as many as were asked for, and how many it has."""
+
+    columns: list[str]
+    rows: list[tuple[Any, ...]]
+    row_count: int
+
+
+@dataclass(frozen=True)
+class ReturnedColumn:
+    """A column that a table function returns."""
+
+    name: str
+    data_type: str
+
+
+class PublishedSet:
+    """A published set, to be looked at in a `with` block. Raises DocsError where it doesn't fit the project."""
+
+    def __init__(self, directory: Path):
+        self.manifest = Manifest.read(directory)
+        self._directory = directory
+        try:
+            self._database = duckdb.connect(str(directory / "palettes.duckdb"), read_only=True)
+        except duckdb.Error as error:
+            raise DocsError(f"{directory} can't be read ({error}): run make build") from error
+
+    def __enter__(self) -> "PublishedSet":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()
+
+    def sample(self, table: Table, row_count: int) -> Sample:
+        """Return the first rows of a table, in the order it was published in.
+
+        They are read from its Parquet file: a view has no order, and may be dear to count.
+        """
+        file = literal(str(self._directory / "parquet" / f"{table.name}.parquet"))
+        rows = self._query(f"select * from read_parquet({file}) limit {row_count}")
+        columns = [column[0] for column in self._database.description or []]
+        return Sample(columns, rows, self._query(f"select count(*) from read_parquet({file})")[0][0])
+
+    def returned(self, function: Function) -> list[ReturnedColumn]:
+        """Return the columns of a table function."""
+        given = ", ".join("null" for argument in function.arguments if argument.default is None)
+        rows = self._query(f"describe from {quoted(function.name)}({given})")
+        return [ReturnedColumn(row[0], row[1].lower()) for row in rows]
+
+    def _query(self, query: str) -> list[tuple[Any, ...]]:
+        try:
+            return self._database.execute(query).fetchall()
+        except duckdb.Error as error:
+            raise DocsError(f"{self._directory} isn't of the project as it is now ({error}): run make build") from error
