@@ -44,10 +44,10 @@ def _harmless(value: Any, name: str = "") -> Any:
         return {key: _harmless(content, key) for key, content in value.items() if key != "root_path"}
     if isinstance(value, list):
         return [_harmless(content, name) for content in value]
-    return _without_html(value) if name in ("description", "block_contents") and isinstance(value, str) else value
+    return without_html(value) if name in ("description", "block_contents") and isinstance(value, str) else value
 
 
-def _without_html(markdown: str) -> str:
+def without_html(markdown: str) -> str:
     """Return Markdown in which a `<` is a `<`. In code it is one already."""
     pieces = re.split(r"(`[^`\n]+`)", markdown)
     return "".join(piece if index % 2 else piece.replace("<", "&lt;") for index, piece in enumerate(pieces))

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 HEADINGS = {"h1", "h2", "h3"}
 NOT_WORTH_FINDING = {"script", "style", "nav", "figure"}
 """A `figure` holds sample rows: data, not documentation."""
-NO_END = {"br", "hr", "img", "input", "meta", "link"}
+NO_END = {"br", "hr", "img", "input", "meta", "link", "wbr"}
 
 
 @dataclass
@@ -47,8 +47,10 @@ class _Reader(HTMLParser):
     def __post_init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self._open: list[str] = []
+        self._goes_on = False  # a word that may be broken here is one word
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._goes_on = tag == "wbr"
         if tag not in NO_END:
             self._open.append(tag)
         anchor = dict(attrs).get("id") or ""
@@ -65,5 +67,7 @@ class _Reader(HTMLParser):
         section = self.sections[-1]
         if HEADINGS & set(self._open):
             section.heading += data
+        elif self._goes_on:
+            section.text = section.text.rstrip() + f"{data} "
         else:
             section.text += data if {"bdi", "span"} & set(self._open[-1:]) else f" {data} "

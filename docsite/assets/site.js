@@ -5,6 +5,7 @@ const box = document.getElementById("search");
 const list = document.getElementById("results");
 const root = document.body.dataset.root;
 const shown = 12;
+const shownOfOnePage = 3;
 
 const words = (text) => text.toLowerCase().normalize("NFKC").match(/[\p{L}\p{N}_]+/gu) || [];
 const sections = window.searchIndex.map((section) => ({
@@ -31,7 +32,7 @@ function score(section, wanted) {
 function excerpt(section, wanted) {
   const place = Math.max(0, ...wanted.slice(0, 1).map((word) => section.text.toLowerCase().indexOf(word)));
   const start = Math.max(0, place - 40);
-  const text = (start ? "…" : "") + section.text.slice(start, start + 140);
+  const text = (start ? "…" : "") + section.text.slice(start, start + 140) + (start + 140 < section.text.length ? "…" : "");
   const line = document.createElement("span");
   const pattern = new RegExp(`(${wanted.join("|")})`, "iu");
   text.split(pattern).forEach((piece, index) => {
@@ -53,14 +54,21 @@ function result(section, wanted) {
   return item;
 }
 
-function search() {
-  const wanted = words(box.value);
-  const found = sections
+// The best first, and not all of one page.
+function best(wanted) {
+  const ofPage = {};
+  return sections
     .map((section) => [score(section, wanted), section])
     .filter(([points]) => points > 0)
     .sort((a, b) => b[0] - a[0])
-    .slice(0, shown)
-    .map(([, section]) => result(section, wanted));
+    .map(([, section]) => section)
+    .filter((section) => (ofPage[section.page] = (ofPage[section.page] || 0) + 1) <= shownOfOnePage)
+    .slice(0, shown);
+}
+
+function search() {
+  const wanted = words(box.value);
+  const found = best(wanted).map((section) => result(section, wanted));
   if (!found.length) {
     const none = document.createElement("li");
     none.className = "none";
