@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from docsite.cli import main
 from docsite.dbt_docs import without_html
+from docsite.documents import read_documents
 from docsite.markdown import render, render_document
 from docsite.project import in_words
 from docsite.search import index_script
@@ -81,6 +82,20 @@ def test_links_lead_to_the_pages_and_else_to_nowhere() -> None:
     assert [heading.anchor for heading in page.headings] == ["whats-in-it", "whats-in-it-1"]
     assert re.findall(r'href="([^"]*)"', page.html) == ["style.html", "https://example.com/"]
     assert seen(page.html).strip().endswith("a b c")
+
+
+def test_documents_link_to_each_other_and_take_their_pictures_along(tmp_path: Path) -> None:
+    root, out = tmp_path / "root", tmp_path / "out"
+    (root / "docs" / "decisions").mkdir(parents=True)
+    (root / "README.md").write_text("# Read\n\n[style](docs/style.md#names) [code](extract/) [all](docs/decisions/)")
+    (root / "docs" / "style.md").write_text("# Style\n\n## Names\n\n![a picture](picture.svg) ![gone](gone.svg)")
+    (root / "docs" / "picture.svg").write_text("<svg/>")
+    (root / "docs" / "decisions" / "README.md").write_text("# Decisions\n\n[up](../../README.md)")
+    pages = {document.path: document.page.html for document in read_documents(root, out)}
+    assert re.findall(r'href="([^"]*)"', pages["README.md"]) == ["docs/style.html#names", "docs/decisions/README.html"]
+    assert re.findall(r'href="([^"]*)"', pages["docs/decisions/README.md"]) == ["../../README.html"]
+    assert re.findall(r'src="([^"]*)"', pages["docs/style.md"]) == ["picture.svg"]
+    assert (out / "docs" / "picture.svg").read_text() == "<svg/>"
 
 
 def test_a_description_in_dbt_docs_holds_no_html_but_in_code() -> None:

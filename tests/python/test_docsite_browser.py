@@ -25,6 +25,9 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_pla
 from published import BuiltPlace
 from warehouse import Warehouse
 
+from docsite.lineage import ColumnName, read_lineage
+from docsite.project import Project, Table, read_project
+from docsite.published import PublishedSet
 from docsite.site import write_site
 
 SAMPLE = ROOT / "sample" / "convex-export.zip"
@@ -278,6 +281,38 @@ def test_dbt_docs_find_it_too(site: Path, chromium: Browser) -> None:
     page.locator(".search-result").filter(has_text=re.compile(r"^\s*palette_tag_consensus\s+model")).click()
     page.wait_for_url(f"**#!/model/{TABLE}**")
     assert visitor.wrong == []
+
+
+def test_every_public_column_is_followed_to_where_it_comes_from(site: Path) -> None:
+    project = read_project(site.with_name("docs"))
+    with PublishedSet(site.with_name("published") / "current") as data:
+        lineage = read_lineage(project, {one.unique_id: data.returned(one) for one in project.functions})
+
+    def parents(table: str, column: str) -> list[str]:
+        return [f"{one.table}.{one.column}" for one in lineage.parents(ColumnName(table, column))]
+
+    assert lineage.errors == []
+    # Inside json_tree(), of a UNION, in mixed case, through a function.
+    nested = "model.palette_analytics.int_tag_values__nested"
+    assert parents(nested, "json_text") == ["int_tag_values__said.json_text"]
+    flat = "model.palette_analytics.int_tag_values__flat"
+    assert parents(flat, "json_text") == ["int_tag_values__nested.json_text", "int_tag_values__said.json_text"]
+    assert parents(TABLE, "promptVersion") == ["int_palette_versions.prompt_version"]
+    function = "function.palette_analytics.tag_summaries"
+    assert parents(function, "promptVersions") == ["palette_tag_consensus.promptVersion"]
+    assert set(lineage.report["nodes"][TABLE]["columns"]) == {column.name for column in named(project, TABLE).columns}
+    # What has no origin counts or numbers rows: the SQL of it names no column.
+    rowwise = {(one.node, one.column) for one in lineage.unfed()}
+    for table in project.tables:
+        for column in table.columns:
+            name = ColumnName(table.unique_id, column.name)
+            if not lineage.origins(name):
+                assert re.search(r"count|is_deleted|occurrences|rank|entropy", column.name), name
+    assert not {column for node, column in rowwise if node.endswith(("stg_convex__palette_tags", "tag_values__said"))}
+
+
+def named(project: Project, unique_id: str) -> Table:
+    return next(table for table in project.tables if table.unique_id == unique_id)
 
 
 def drawn(page: Page) -> set[str]:
