@@ -29,7 +29,7 @@ select
     texts.raw_value,
     texts.tag,
     texts.canonical_tag,
-    if(tag_values.is_surplus, 'surplus', texts.text_class) as value_class,
+    case when tag_values.is_surplus then 'surplus' else texts.text_class end as value_class,
     tag_values.is_counted
 from tag_values
 inner join texts
