@@ -33,6 +33,7 @@ WITH_ENV = $(if $(wildcard .env),$(BIN)/dotenv run --no-override --)
 
 .PHONY: build
 build: $(RUNTIME) ## the warehouse, from what has landed or else from the sample, tested and published: the main job
+	@$(BIN)/python seeds/check.py
 	$(BIN)/python -m extract load --if-empty sample/convex-export.zip
 	$(WITH_ENV) $(BIN)/dbt --quiet build
 	$(BIN)/python -m publish
@@ -48,7 +49,7 @@ docs: build $(DEV) ## the documentation site in site/, which works from the disk
 test: lint types parse governance pytest test-examples ## everything that checks the project
 
 .PHONY: lint
-lint: lint-python lint-sql lint-yaml spelling ## layout, style and spelling of Python, SQL, YAML and words (make fix mends what is safe)
+lint: lint-python lint-sql lint-yaml lint-seeds spelling ## layout, style and spelling of Python, SQL, YAML, seeds and words (make fix mends what is safe)
 
 .PHONY: lint-python
 lint-python: $(DEV)
@@ -63,13 +64,17 @@ lint-sql: $(DEV)
 lint-yaml: $(DEV)
 	$(BIN)/yamllint --strict .
 
+.PHONY: lint-seeds
+lint-seeds: $(DEV)
+	$(BIN)/python seeds/check.py
+
 .PHONY: spelling
 spelling: $(DEV) ## British spelling, and slips of the pen
 	$(BIN)/typos || { echo "Write it as proposed (make fix does in Markdown); a name that others gave goes into typos.toml, with its reason"; exit 1; }
 
 .PHONY: types
 types: $(DEV) ## types of the Python code
-	$(BIN)/ty check --error-on-warning docsite extract governance publish benchmarks tests
+	$(BIN)/ty check --error-on-warning docsite extract governance publish benchmarks seeds tests
 
 .PHONY: parse
 parse: $(DEV) ## the dbt project, with deprecations as errors
@@ -152,6 +157,7 @@ $(EXAMPLE_DATA)/.published: sample/convex-export.zip dbt_project.yml profiles.ym
 fix: $(DEV) ## mend layout, style and spelling where that is safe
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+	$(BIN)/python seeds/check.py --fix
 	$(BIN)/sqlfluff fix --processes 2 --rules $(SAFE_SQL_RULES) models functions tests || true
 	find . -name '*.md' -not -path '*/node_modules/*' -not -path './.venv*' | xargs $(BIN)/typos --write-changes --force-exclude || true
 	@echo "make lint shows what is left"

@@ -134,23 +134,3 @@ def test_more_models_than_a_machine_word_has_bits_are_counted(small: Warehouse) 
     small.land_documents("palette_tags", [document % (number, number) for number in range(300)])
     small.run("run")
     assert small.rows("select result_count, model_count from tag_frequencies") == [(300, 300)]
-
-
-@pytest.mark.parametrize(
-    ("line", "rule"),
-    [
-        ("temperature,tepid,lukewarm,", "synonyms_lead_to_tags_that_are_asked_for"),
-        ("mood,serene,calming,", "synonyms_form_no_chain_and_no_cycle"),
-        ("temperature,warm,cool,", "no_tag_is_both_allowed_and_a_synonym_or_unwanted"),
-        ("mood,Serene,calm,", "is_clean_tag_synonyms_tag"),
-        ("temperature,凉,warm,", "unique_combination_synonyms_attribute__tag"),
-        ("colour,凉,warm,", "relationships_synonyms_attribute__attribute__ref_attributes_"),
-    ],
-)
-def test_a_wrong_synonym_is_refused_by_the_name_of_the_rule(small: Warehouse, line: str, rule: str) -> None:
-    small.run("seed")
-    small.insert("synonyms", line.split(","))
-    result = small.dbt("test", "--select", "synonyms")
-    assert not result.success
-    failed = [one.node.name for one in getattr(result.result, "results", []) if one.status == "fail"]
-    assert rule in failed

@@ -1,0 +1,29 @@
+{#
+    Says of each data test that failed which rule is broken, how to mend it and by which rows; dbt itself gives only their
+    number. The rule is the description of the test. Five rows are shown, each value in up to 60 characters.
+    `print` shows with `--quiet` too.
+#}
+{% macro tell_failures(results) %}
+    {% if execute %}
+        {% for result in results if result.status == 'fail' and result.node.resource_type == 'test' %}
+            {% set test = result.node %}
+            {% set lines = ['Broken rule: ' ~ test.name ~ ' (' ~ test.original_file_path ~ ')'] %}
+            {% if test.description %}
+                {% do lines.append('  ' ~ test.description | trim | replace('\n', ' ')) %}
+            {% endif %}
+            {% if test.relation_name %}
+                {% for row in run_query('select columns(*)::varchar from ' ~ test.relation_name ~ ' order by all limit 5').rows %}
+                    {% set values = [] %}
+                    {% for name, value in row.items() %}
+                        {% do values.append(name ~ ': ' ~ ('null' if value is none else (value | string)[:60])) %}
+                    {% endfor %}
+                    {% do lines.append('    ' ~ values | join(', ')) %}
+                {% endfor %}
+                {% if result.failures > 5 %}
+                    {% do lines.append('    and ' ~ (result.failures - 5) ~ ' more: select * from ' ~ test.relation_name | replace('"', '')) %}
+                {% endif %}
+            {% endif %}
+            {% do print('\n' ~ lines | join('\n')) %}
+        {% endfor %}
+    {% endif %}
+{% endmacro %}

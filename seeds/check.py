@@ -1,0 +1,84 @@
+"""Says in one line each what is wrong with the shape of the analysts' files, and where: `python seeds/check.py`.
+
+dbt's own words for it name neither the line nor what to do, and some slips it takes without a word: a column that was
+renamed, a quotation mark that is never closed. What the lines say is judged by the tests in `seeds.yml` and `tests/`.
+`--fix` mends what Excel adds: a byte order mark, and Windows line ends.
+"""
+
+import csv
+import sys
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+
+import yaml
+
+SEEDS = Path(__file__).parent
+BOM = b"\xef\xbb\xbf"
+CLOSE_IT = "close it, or double it if it is meant"
+
+
+def problems(content: bytes, columns: list[str]) -> Iterator[str]:
+    """Yield what is wrong with a CSV file that should hold these columns: `line 3: what it is: what to do`."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        yield "line 1: it is UTF-16: save it as UTF-8 (in Excel, “CSV UTF-8”)"
+        return
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        yield f"line {line}: it isn't UTF-8, byte {content[error.start]:#x}: save it as UTF-8 (in Excel, “CSV UTF-8”)"
+        return
+    if content.startswith(BOM):
+        yield "line 1: it begins with a byte order mark, as Excel adds it: run make fix"
+    if "\r" in text:
+        yield "line 1: its lines end as on Windows: run make fix"
+    yield from _wrong_lines(text.removeprefix("\ufeff").replace("\r\n", "\n"), columns)
+
+
+def _wrong_lines(text: str, columns: list[str]) -> Iterator[str]:
+    header, expected = text.split("\n", 1)[0], ",".join(columns)
+    if header != expected:
+        for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+            if separator in header:
+                yield f"line 1: its values are separated by {name}: save it with commas"
+                return
+        yield f"line 1: the columns are {header!r} and have to be {expected!r}, as seeds.yml has them"
+        return
+    end = 0
+    lines = csv.reader(StringIO(text), strict=True)
+    try:
+        for row in lines:
+            start, end = end + 1, lines.line_num
+            if end > start:
+                yield f"line {start}: its quotation mark is closed only in line {end}: {CLOSE_IT}"
+            elif row and len(row) < len(columns):
+                missing = ", ".join(columns[len(row) :])
+                yield f"line {start}: it ends before {missing}: set a comma for each, even where it is empty"
+            elif len(row) > len(columns):
+                count = f"{len(row)} values for {len(columns)} columns"
+                yield f"line {start}: {count}: put a text that holds a comma in quotation marks"
+            if "\ufffd" in "".join(row):
+                yield f"line {start}: a character was lost when it was saved (U+FFFD): take the line from git again"
+    except csv.Error:
+        yield f"line {end + 1}: its quotation mark is never closed, or stands inside a text: {CLOSE_IT}"
+
+
+def main(arguments: list[str]) -> int:
+    """Check each seed of `seeds.yml`, after mending with `--fix`. Return 1 where something is wrong."""
+    found = []
+    for seed in yaml.safe_load((SEEDS / "seeds.yml").read_text(encoding="utf-8"))["seeds"]:
+        path = SEEDS / f"{seed['name']}.csv"
+        content = path.read_bytes()
+        mended = content.removeprefix(BOM).replace(b"\r\n", b"\n")
+        if "--fix" in arguments and mended != content:
+            path.write_bytes(mended)
+            content = mended
+        columns = [column["name"] for column in seed["columns"]]
+        found += [f"seeds/{path.name}, {problem}" for problem in problems(content, columns)]
+    print("".join(f"{line}\n" for line in found), end="", file=sys.stderr)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
