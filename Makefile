@@ -39,6 +39,12 @@ build: $(RUNTIME) ## the warehouse, from what has landed or else from the sample
 	$(BIN)/python -m publish
 	@$(BIN)/python -m publish.summary
 
+.PHONY: diff
+diff: $(RUNTIME) ## what your edit changes in the published tables: built anew and compared, not published (LIMIT=3, MARKDOWN=1, SELECT=synonyms+)
+	@$(BIN)/python -m extract load --if-empty sample/convex-export.zip >&2
+	@$(WITH_ENV) $(BIN)/dbt --quiet build $(if $(SELECT),--select '$(SELECT)') >&2
+	@$(BIN)/python -m publish diff $(if $(LIMIT),--limit $(LIMIT)) $(if $(MARKDOWN),--markdown)
+
 # dbt's own docs go to a place of their own: what dbt build has left in target/ stays, and can be published again.
 .PHONY: docs
 docs: build $(DEV) ## the documentation site in site/, which works from the disk (SAMPLE_ROWS=10 of each table, 0: none)

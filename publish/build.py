@@ -54,6 +54,8 @@ class Mart(Relation):
     description: str
     columns: list[Column]
     is_view: bool
+    grain: list[str]
+    """The columns that name a row, as the model's own test has them."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def audit(target: Path, database: Path, zone: RawZone, newer_runs_ok: bool = Fal
     `target` is where dbt leaves its results. With `newer_runs_ok`, the raw zone may hold more. Raises PublishError with
     the names of what failed, or with what else keeps the build from being published.
     """
-    results, manifest = _artifact(target / "run_results.json"), _artifact(target / "manifest.json")
+    results, manifest = artifact(target / "run_results.json"), artifact(target / "manifest.json")
     try:
         _refuse_unless_whole(target, results, manifest)
         runs = _source_runs(database, results["metadata"]["invocation_id"])
@@ -110,7 +112,7 @@ def audit(target: Path, database: Path, zone: RawZone, newer_runs_ok: bool = Fal
             results["metadata"]["invocation_id"],
             datetime.fromisoformat(results["metadata"]["generated_at"]),
             results["metadata"]["dbt_version"],
-            _marts(manifest),
+            marts(manifest),
             _internal(manifest),
             runs,
         )
@@ -118,7 +120,8 @@ def audit(target: Path, database: Path, zone: RawZone, newer_runs_ok: bool = Fal
         raise PublishError(f"{target} isn't what this version of dbt writes ({error!r}): run dbt build") from error
 
 
-def _artifact(path: Path) -> dict[str, Any]:
+def artifact(path: Path) -> dict[str, Any]:
+    """Return what dbt left in a file. Raises PublishError if it can't be read."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -173,7 +176,7 @@ def _source_runs(database: Path, invocation_id: str) -> list[SourceRun]:
         with duckdb.connect(str(database), read_only=True) as connection:
             rows = connection.execute(query).fetchall()
     except duckdb.Error as error:
-        raise PublishError(f"{database} can't be read ({_first_line(error)}): run dbt build") from error
+        raise PublishError(f"{database} can't be read ({first_line(error)}): run dbt build") from error
     if not rows:
         raise PublishError(f"no run had landed when {database} was built: python -m extract load PATH, then dbt build")
     if {row[0] for row in rows} != {invocation_id}:
@@ -181,7 +184,8 @@ def _source_runs(database: Path, invocation_id: str) -> list[SourceRun]:
     return [SourceRun(*row[1:]) for row in rows]
 
 
-def _first_line(error: duckdb.Error) -> str:
+def first_line(error: duckdb.Error) -> str:
+    """Return what DuckDB says, without the query."""
     return str(error).split("\n", 1)[0]
 
 
@@ -197,9 +201,10 @@ def _refuse_unless_current(zone: RawZone, runs: list[SourceRun], newer_runs_ok: 
         raise PublishError(f"run {gone[0]}, which the build read, is no longer in {zone.directory}: run dbt build")
 
 
-def _marts(manifest: dict[str, Any]) -> list[Mart]:
+def marts(manifest: dict[str, Any]) -> list[Mart]:
+    """Return the public models of dbt's manifest. Raises PublishError for one without a test of its grain."""
     grains = _grains(manifest)
-    marts = []
+    found = []
     for key, node in manifest["nodes"].items():
         if node.get("access") != "public":
             continue
@@ -215,8 +220,9 @@ def _marts(manifest: dict[str, Any]) -> list[Mart]:
             for column in node["columns"].values()
         ]
         is_view = node["config"]["materialized"] == "view"
-        marts.append(Mart(node["alias"], _order(node, grains[key]), node["description"].strip(), columns, is_view))
-    return sorted(marts, key=lambda mart: mart.name)
+        order, description = _order(node, grains[key]), node["description"].strip()
+        found.append(Mart(node["alias"], order, description, columns, is_view, grains[key]))
+    return sorted(found, key=lambda mart: mart.name)
 
 
 def _internal(manifest: dict[str, Any]) -> list[Relation]:

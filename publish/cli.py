@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -19,6 +20,8 @@ from extract.terminal import bars
 from extract.text import visible
 from publish.build import database_path
 from publish.convex_archive import opened
+from publish.diff import compare
+from publish.diff_report import as_json, as_markdown, print_text
 from publish.errors import PublishError
 from publish.manifest import MANIFEST, Manifest, differences
 from publish.push import KEYS, Pushed, push
@@ -54,6 +57,19 @@ VERIFY = """\
 Compare a published set with its manifest: rows, bytes and SHA-256 of each file. SET is a build id or a directory;
 without it, the current set. Each difference is a line on stdout, and the exit code is 1 if there is any.
 """
+DIFF = """\
+Compare what the last build made, as it is in DUCKDB_PATH, with a published set: the tables, columns, descriptions and
+functions that came, went or changed, and the rows that did, by the columns that name a row, with a few of each. SET is
+a build id or a directory; without it, the current set. Nothing is published, and nothing is built: make diff does both
+steps, dbt build and this.
+
+The exit code is 0 with or without differences; with --exit-code it is 1 if there is any, as git diff has it.
+
+examples:
+  python -m publish diff
+  python -m publish diff --limit 20
+  python -m publish diff --markdown > summary.md
+"""
 PUSH = """\
 Replace the tables palette_tag_consensus and analytics_runs of a Convex deployment by those of a published set, both in
 one transaction: the app sees the old or the new, never a mixture. No other table is ever touched.
@@ -84,6 +100,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (PublishError, ExtractError) as error:
         print(f"publish: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # whoever read this has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print("publish: interrupted; what was current stays current", file=sys.stderr)
         return 1
@@ -112,6 +131,20 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("set", nargs="?", metavar="SET")
     _add_shared(command, argparse.SUPPRESS, argparse.SUPPRESS)  # what was given before the command counts too
     command.set_defaults(run=_verify)
+    command = commands.add_parser(
+        "diff",
+        help="compare the last build with a set",
+        description=DIFF,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("set", nargs="?", metavar="SET")
+    command.add_argument(
+        "--limit", type=_not_negative, default=3, metavar="N", help="show N rows of each kind of change (3)"
+    )
+    command.add_argument("--markdown", action="store_true", help="print it as Markdown, for a pull request")
+    command.add_argument("--exit-code", action="store_true", help="exit with 1 if anything differs")
+    _add_shared(command, argparse.SUPPRESS, argparse.SUPPRESS)
+    command.set_defaults(run=_diff)
     command = commands.add_parser(
         "push",
         help="replace the results on a Convex deployment by those of a set",
@@ -150,11 +183,20 @@ def _at_least_one(text: str) -> int:
     return int(text)
 
 
+def _not_negative(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is no number of rows: show 0 or more")
+    return int(text)
+
+
+def _target() -> Path:
+    return Path(setting("DBT_TARGET_PATH", DEFAULT_TARGET) or DEFAULT_TARGET)
+
+
 def _publish(options: argparse.Namespace) -> int:
-    target = Path(setting("DBT_TARGET_PATH", DEFAULT_TARGET) or DEFAULT_TARGET)
     zone, sets = RawZone(raw_dir(None)), PublishedSets(publish_dir(options.publish_dir))
     with bars("publish") as (progress, _):
-        done = publish(target, database_path(), zone, sets, options.keep, progress, options.newer_runs_ok)
+        done = publish(_target(), database_path(), zone, sets, options.keep, progress, options.newer_runs_ok)
     if options.json:
         content = asdict(done.manifest) | {"is_new": done.is_new, "deleted": done.deleted}
         print(json.dumps(content, ensure_ascii=True, indent=2))
@@ -192,6 +234,19 @@ def _verify(options: argparse.Namespace) -> int:
     if found:
         print(f"publish: {directory} isn't as its {MANIFEST} says: run dbt build, and publish anew", file=sys.stderr)
     return 1 if found else 0
+
+
+def _diff(options: argparse.Namespace) -> int:
+    zone, published = RawZone(raw_dir(None)), PublishedSets(publish_dir(options.publish_dir)).find(options.set)
+    with bars("publish") as (progress, _):
+        comparison = compare(_target(), database_path(), zone, published, options.limit, progress)
+    if options.json:
+        print(as_json(comparison))
+    elif options.markdown:
+        print(as_markdown(comparison))
+    else:
+        print_text(comparison)
+    return 1 if options.exit_code and comparison.differences else 0
 
 
 def _push(options: argparse.Namespace) -> int:

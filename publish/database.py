@@ -6,7 +6,7 @@ tables that it reads go along in the schema `internal`. So do those that a funct
 """
 
 import shutil
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Container, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,7 +27,7 @@ Progress = Callable[[str], None]
 def write_database(build: Build, path: Path, git_commit: str | None, step: Progress) -> None:
     """Write the public relations and all functions of a build to a new file. Raises duckdb.Error or PublishError."""
     catalog, copy = quoted(build.catalog), quoted(f"{build.catalog}_published")
-    with _connection(path.parent) as connection:
+    with limited_connection(path.parent) as connection:
         connection.execute(f"attach {literal(str(build.database))} as {catalog} (read_only)")
         connection.execute(f"attach {literal(str(path))} as {copy} (storage_version '{STORAGE_VERSION}')")
         connection.execute(f"create schema {copy}.internal")
@@ -39,7 +39,8 @@ def write_database(build: Build, path: Path, git_commit: str | None, step: Progr
             if not mart.is_view:
                 step(mart.name)
                 _copy_table(connection, mart, catalog, copy)
-        made_of = _functions_and_views(connection, build, path.parent)
+        views = {mart.name for mart in build.marts if mart.is_view}
+        made_of = functions_and_views(connection, build.catalog, views, path.parent).values()
     internal = {relation.name for relation in build.internal}
     with duckdb.connect(str(path)) as connection:
         _make(connection, [moved(statement, build.catalog, internal) for statement in made_of])
@@ -52,7 +53,7 @@ def write_database(build: Build, path: Path, git_commit: str | None, step: Progr
 def write_parquet(build: Build, database: Path, directory: Path, step: Progress) -> None:
     """Write each mart to `<mart>.parquet`: the same bytes for the same rows, whatever the number of threads."""
     directory.mkdir()
-    with _connection(directory.parent) as connection:
+    with limited_connection(directory.parent) as connection:
         connection.execute(f"attach {literal(str(database))} as published (read_only)")
         connection.execute("use published")
         for mart in build.marts:
@@ -63,7 +64,7 @@ def write_parquet(build: Build, database: Path, directory: Path, step: Progress)
 
 
 @contextmanager
-def _connection(directory: Path) -> Generator[duckdb.DuckDBPyConnection]:
+def limited_connection(directory: Path) -> Generator[duckdb.DuckDBPyConnection]:
     """Connect to no database, within the limits that the settings give. What memory can't hold goes to `directory`."""
     spilled = directory / "spilled"
     config: dict[str, Any] = {
@@ -89,17 +90,32 @@ def _copy_table(connection: duckdb.DuckDBPyConnection, mart: Mart, catalog: str,
     connection.execute(f"insert into {copy}.main.{quoted(mart.name)} {rows}")
 
 
-def _functions_and_views(connection: duckdb.DuckDBPyConnection, build: Build, directory: Path) -> list[str]:
-    """Return the statements that made them. Only an export tells the defaults of a function's arguments."""
+def functions_and_views(
+    connection: duckdb.DuckDBPyConnection, catalog: str, views: Container[str], directory: Path
+) -> dict[str, str]:
+    """Return the statements that made all functions and these views of a database, by `MACRO x` and `VIEW x`.
+
+    Only an export tells the defaults of a function's arguments. It is written below `directory`, and deleted.
+    """
     connection.execute("attach ':memory:' as schema_only")
-    connection.execute(f"copy from database {quoted(build.catalog)} to schema_only (schema)")
+    connection.execute(f"copy from database {quoted(catalog)} to schema_only (schema)")
     connection.execute("use schema_only")
     with TemporaryDirectory(dir=directory) as folder:
         connection.execute(f"export database {literal(folder)}")
         schema = (Path(folder) / "schema.sql").read_text(encoding="utf-8")
-    views = {f"VIEW {mart.name}" for mart in build.marts if mart.is_view}
-    statements = [statement.query.strip() for statement in connection.extract_statements(schema)]
-    return [s for s in statements if s.startswith("CREATE MACRO ") or " ".join(s.split()[1:3]) in views]
+    connection.execute("use memory")
+    connection.execute("detach schema_only")
+    statements = (statement.query.strip().rstrip(";") for statement in connection.extract_statements(schema))
+    named = {
+        " ".join(statement.replace('"', "").split()[1:3]): statement
+        for statement in statements
+        if statement[:7] == "CREATE "
+    }
+    return {
+        name: statement
+        for name, statement in named.items()
+        if name.startswith("MACRO ") or name.removeprefix("VIEW ") in views
+    }
 
 
 def _make(connection: duckdb.DuckDBPyConnection, statements: list[str]) -> None:

@@ -271,7 +271,14 @@ def test_many_row_groups_have_the_same_bytes_for_any_threads_and_order_of_arriva
 ) -> None:
     column = Column("n", "bigint", "", True)
     build = Build(
-        tmp_path / "build.duckdb", "build", "i", datetime.now(UTC), "", [Mart("t", ["n"], "", [column], False)], [], []
+        tmp_path / "build.duckdb",
+        "build",
+        "i",
+        datetime.now(UTC),
+        "",
+        [Mart("t", ["n"], "", [column], False, ["n"])],
+        [],
+        [],
     )
     written = set()
     for name, threads, order in (("a", "1", "n"), ("b", "2", "hash(n)"), ("c", "4", "n desc")):

@@ -1,0 +1,277 @@
+"""What an edit changes: the public relations and functions of the last build, held against a published set."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+import duckdb
+
+from extract.rawzone import RawZone
+from publish.build import Mart, artifact, audit, first_line, marts
+from publish.database import functions_and_views, limited_connection
+from publish.diff_rows import Change, Rows, compared_rows
+from publish.errors import PublishError
+from publish.manifest import Manifest
+from publish.sql import literal, moved, quoted
+
+NO_MODEL = "published_build"
+"""The table by which a set says what it holds."""
+Progress = Callable[[str, int, int], None]
+"""Told of a step, how much of it is done, and how much there is."""
+
+
+@dataclass(frozen=True)
+class Aspect:
+    """What is told of a relation or function, where it isn't what it was. None: it isn't there."""
+
+    name: str
+    """`column x`, `type of x`, `null in x`, `description`, `description of x`, `definition`, `made as`."""
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A relation or function that differs."""
+
+    kind: Literal["table", "view", "function"]
+    name: str
+    change: Change
+    grain: list[str]
+    aspects: list[Aspect]
+    rows: Rows
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The last build, held against a set."""
+
+    database: str
+    build_id: str
+    """The set's."""
+    git_commit: str | None
+    """The set's."""
+    notes: list[str]
+    """Why differences may have another cause than one's edit, a sentence each."""
+    differences: list[Difference]
+    unchanged: list[str]
+
+
+@dataclass(frozen=True)
+class _Column:
+    data_type: str
+    is_nullable: bool
+    description: str
+
+
+@dataclass(frozen=True)
+class _Relation:
+    name: str
+    kind: Literal["table", "view"]
+    description: str
+    columns: dict[str, _Column]
+    definition: str | None
+
+
+@dataclass(frozen=True)
+class _Function:
+    definition: str
+    description: str
+
+
+@dataclass(frozen=True)
+class _Side:
+    catalog: str
+    relations: dict[str, _Relation]
+    functions: dict[str, _Function]
+
+
+def compare(
+    target: Path, database: Path, zone: RawZone, published: Path, samples: int, progress: Progress
+) -> Comparison:
+    """Hold what the last build made against a set, with up to `samples` rows of each kind of change.
+
+    `target` is where dbt leaves its results. The build needn't be whole; what keeps it from being published is noted.
+    Raises PublishError if either side can't be read.
+    """
+    manifest, models = Manifest.read(published), marts(artifact(target / "manifest.json"))
+    if not database.is_file():
+        raise PublishError(f"there is no build at {database}: run dbt build")
+    try:
+        with (
+            TemporaryDirectory(prefix=".diff-", dir=database.parent) as folder,
+            limited_connection(Path(folder)) as connection,
+        ):
+            build, before = database.stem, f"{database.stem}_published"
+            for catalog, path in ((build, database), (before, published / "palettes.duckdb")):
+                connection.execute(f"attach {literal(str(path))} as {quoted(catalog)} (read_only)")
+            notes = _notes(connection, manifest, target, database, zone)
+            old = _side(connection, before, Path(folder))
+            new = _as_published(_side(connection, build, Path(folder)), models)
+            differences = _compared_relations(connection, old, new, models, samples, progress)
+            differences += _compared_functions(old, new)
+    except duckdb.Error as error:
+        reason = first_line(error)
+        raise PublishError(f"{database} can't be compared with {published} ({reason}): run dbt build") from error
+    differing = {one.name for one in differences}
+    unchanged = sorted((new.relations.keys() | new.functions.keys()) - differing)
+    return Comparison(str(database), manifest.build_id, manifest.git_commit, notes, differences, unchanged)
+
+
+def _notes(
+    connection: duckdb.DuckDBPyConnection, manifest: Manifest, target: Path, database: Path, zone: RawZone
+) -> list[str]:
+    notes = []
+    try:
+        audit(target, database, zone, newer_runs_ok=True)
+    except PublishError as error:
+        notes.append(f"this build can't be published: {error}")
+    query = f"select run_id from {quoted(database.stem)}.raw.build_runs"
+    built = {run_id for (run_id,) in connection.execute(query).fetchall()}
+    read = {run.run_id for run in manifest.source_runs}
+    if built != read:
+        notes.append(
+            f"the build read {len(built - read)} runs that the set didn't, and {len(read - built)} of its own no more: "
+            "not every difference comes from an edit"
+        )
+    return notes
+
+
+def _side(connection: duckdb.DuckDBPyConnection, catalog: str, directory: Path) -> _Side:
+    """Return what a database tells of its relations in `main`, and of its functions."""
+    columns: dict[str, dict[str, _Column]] = {}
+    query = """
+        select table_name, column_name, data_type, is_nullable, coalesce(comment, '') from duckdb_columns()
+        where database_name = ? and schema_name = 'main' order by table_name, column_index
+    """
+    for table, column, *rest in connection.execute(query, [catalog]).fetchall():
+        columns.setdefault(table, {})[column] = _Column(*rest)
+    query = """
+        select 'table', table_name, coalesce(comment, '') from duckdb_tables()
+        where database_name = $1 and schema_name = 'main'
+        union all
+        select 'view', view_name, coalesce(comment, '') from duckdb_views()
+        where database_name = $1 and schema_name = 'main' and not internal
+    """
+    described = connection.execute(query, [catalog]).fetchall()
+    views = {name for kind, name, _ in described if kind == "view"}
+    made_of = functions_and_views(connection, catalog, views, directory)
+    relations = {
+        name: _Relation(name, kind, comment, columns[name], made_of.get(f"VIEW {name}"))
+        for kind, name, comment in described
+    }
+    query = """
+        select function_name, coalesce(comment, '') from duckdb_functions() where database_name = ? and not internal
+    """
+    comments = connection.execute(query, [catalog]).fetchall()
+    functions = {name: _Function(made_of.get(f"MACRO {name}", ""), comment) for name, comment in comments}
+    return _Side(catalog, relations, functions)
+
+
+def _as_published(build: _Side, models: Sequence[Mart]) -> _Side:
+    """Return the side of a build as a set of it would have it: the public relations, described, of any database."""
+    internal = build.relations.keys() - {mart.name for mart in models}
+    relations = {}
+    for mart in models:
+        if mart.name not in build.relations:
+            raise PublishError(f"the last build didn't make {mart.name}: run dbt build")
+        made, texts = build.relations[mart.name], {column.name: column.description for column in mart.columns}
+        columns = {name: replace(column, description=texts.get(name, "")) for name, column in made.columns.items()}
+        definition = made.definition and moved(made.definition, build.catalog, internal)
+        relations[mart.name] = replace(made, columns=columns, description=mart.description, definition=definition)
+    functions = {
+        name: replace(function, definition=moved(function.definition, build.catalog, internal))
+        for name, function in build.functions.items()
+    }
+    return _Side(build.catalog, relations, functions)
+
+
+# Relations
+
+
+def _compared_relations(
+    connection: duckdb.DuckDBPyConnection,
+    old: _Side,
+    new: _Side,
+    models: Sequence[Mart],
+    samples: int,
+    progress: Progress,
+) -> list[Difference]:
+    grains = {mart.name: mart.grain for mart in models}
+    names = sorted(new.relations.keys() | old.relations.keys() - {NO_MODEL})
+    found = []
+    for done, name in enumerate(names):
+        progress("tables", done, len(names))
+        before, after, grain = old.relations.get(name), new.relations.get(name), grains.get(name, [])
+        if before and after:
+            aspects = _aspects(before, after)
+            queries = _shared(old, before, after), _shared(new, after, before)
+            columns = [column for column in after.columns if column in before.columns]
+            rows = compared_rows(connection, *queries, columns, grain, samples) if columns else Rows(0, 0)
+            if aspects or rows:
+                found.append(Difference(after.kind, name, "changed", grain, aspects, rows))
+        elif after:
+            count = _count(connection, new, name)
+            found.append(Difference(after.kind, name, "added", grain, [], Rows(0, count)))
+        elif before:
+            count = _count(connection, old, name)
+            found.append(Difference(before.kind, name, "removed", [], [], Rows(count, 0)))
+    progress("tables", len(names), len(names))
+    return found
+
+
+def _shared(side: _Side, relation: _Relation, other: _Relation) -> str:
+    """Return a query of the columns that both have; those that differ in type as text."""
+    columns = []
+    for name, column in relation.columns.items():
+        if name in other.columns:
+            is_same = column.data_type == other.columns[name].data_type
+            columns.append(quoted(name) if is_same else f"{quoted(name)}::varchar as {quoted(name)}")
+    return f"select {', '.join(columns)} from {quoted(side.catalog)}.main.{quoted(relation.name)}"
+
+
+def _count(connection: duckdb.DuckDBPyConnection, side: _Side, name: str) -> int:
+    (count,) = connection.execute(f"select count(*) from {quoted(side.catalog)}.main.{quoted(name)}").fetchone() or (0,)
+    return count
+
+
+def _aspects(before: _Relation, after: _Relation) -> list[Aspect]:
+    aspects = [
+        Aspect("made as", before.kind, after.kind),
+        Aspect("description", before.description, after.description),
+    ]
+    if before.kind == after.kind == "view":
+        aspects.append(Aspect("definition", before.definition, after.definition))
+    gone = [name for name in before.columns if name not in after.columns]
+    for name in (*after.columns, *gone):
+        old, new = before.columns.get(name), after.columns.get(name)
+        if old is None or new is None:
+            types = (column.data_type if column else None for column in (old, new))
+            aspects.append(Aspect(f"column {name}", *types))
+            continue
+        aspects.append(Aspect(f"type of {name}", old.data_type, new.data_type))
+        if before.kind == after.kind == "table":  # a view never says that a column is without nulls
+            words = {True: "allowed", False: "refused"}
+            aspects.append(Aspect(f"null in {name}", words[old.is_nullable], words[new.is_nullable]))
+        aspects.append(Aspect(f"description of {name}", old.description, new.description))
+    return [aspect for aspect in aspects if aspect.before != aspect.after]
+
+
+# Functions
+
+
+def _compared_functions(before: _Side, after: _Side) -> list[Difference]:
+    found = []
+    for name in sorted(before.functions.keys() | after.functions.keys()):
+        old, new = before.functions.get(name), after.functions.get(name)
+        aspects = [
+            Aspect("definition", *(one.definition if one else None for one in (old, new))),
+            Aspect("description", *(one.description if one else None for one in (old, new))),
+        ]
+        aspects = [aspect for aspect in aspects if aspect.before != aspect.after]
+        change: Change = "added" if old is None else "removed" if new is None else "changed"
+        if aspects:
+            found.append(Difference("function", name, change, [], aspects, Rows(0, 0)))
+    return found
