@@ -2,8 +2,17 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
+# DuckDB 1.5 builds what is published. With DUCKDB=2, all of it happens apart, with DuckDB 2: make test DUCKDB=2
+DUCKDB ?= 1
+APART := $(if $(filter 2,$(DUCKDB)),-duckdb2)
+ifneq ($(APART),)
+export DUCKDB_PATH ?= data/duckdb2/build.duckdb
+export PUBLISH_DIR ?= data/duckdb2/published
+export DBT_TARGET_PATH ?= target/duckdb2
+endif
+
 PYTHON ?= python3
-VENV := .venv
+VENV := .venv$(APART)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 RUNTIME := $(VENV)/.runtime
@@ -20,11 +29,11 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11 …")'
 	$(PYTHON) -m venv $(VENV)
 
-$(RUNTIME): requirements/runtime.txt | $(BIN)/python
+$(RUNTIME): requirements/runtime$(APART).txt | $(BIN)/python
 	$(PIP) install --no-deps --require-hashes -r $<
 	touch $@
 
-$(DEV): requirements/dev.txt $(RUNTIME)
+$(DEV): requirements/dev$(APART).txt $(RUNTIME)
 	$(PIP) install --no-deps --require-hashes -r $<
 	touch $@
 
@@ -113,7 +122,7 @@ test-docs: $(DEV) chromium ## the docs site alone, in a browser; screenshots in 
 # Three judges that this project didn't write. Where one can't be had, its tests are skipped and say so.
 CONTRACT := tests/contract/build/schema.json
 VALUES := tests/convex_values/node_modules/.package-lock.json
-AIRBYTE := $(VENV)-airbyte/.installed
+AIRBYTE := .venv-airbyte/.installed
 
 .PHONY: judges
 judges: $(if $(shell command -v npm),$(CONTRACT) $(VALUES)) $(AIRBYTE) ## Convex's types and encoder, and a client that others wrote: they judge the tests
@@ -128,10 +137,10 @@ $(VALUES): tests/convex_values/package-lock.json
 	@touch $@
 
 $(AIRBYTE): requirements/airbyte.txt | $(BIN)/python
-	@rm -rf $(VENV)-airbyte && mkdir $(VENV)-airbyte
+	@rm -rf $(@D) && mkdir $(@D)
 	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 12))'; then \
-		$(BIN)/python -m venv $(VENV)-airbyte && \
-		$(VENV)-airbyte/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes -r $<; \
+		$(BIN)/python -m venv $(@D) && \
+		$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes -r $<; \
 	else echo "Python 3.12 or later: airbyte-source-convex will judge nothing; it runs on 3.9 to 3.11"; fi
 	@touch $@
 
@@ -198,7 +207,10 @@ lock: ## renew the hashed locks in requirements/ after editing pyproject.toml
 	$(VENV)-lock/bin/python -m pip --disable-pip-version-check --quiet install uv
 	$(VENV)-lock/bin/uv pip compile pyproject.toml --group dev $(LOCK) -o requirements/dev.txt
 	$(VENV)-lock/bin/uv pip compile pyproject.toml -c requirements/dev.txt $(LOCK) -o requirements/runtime.txt
+	$(VENV)-lock/bin/uv pip compile pyproject.toml --group dev $(LOCK_DUCKDB2) -o requirements/dev-duckdb2.txt
+	$(VENV)-lock/bin/uv pip compile pyproject.toml -c requirements/dev-duckdb2.txt $(LOCK_DUCKDB2) -o requirements/runtime-duckdb2.txt
 	$(VENV)-lock/bin/uv pip compile requirements/airbyte.in $(filter-out --universal,$(LOCK)) -o requirements/airbyte.txt
 	rm -rf $(VENV)-lock
 
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header --no-annotate
+LOCK_DUCKDB2 := $(LOCK) --override requirements/duckdb2.in
