@@ -6,8 +6,8 @@ SHELL := /bin/bash
 DUCKDB ?= 1
 APART := $(if $(filter 2,$(DUCKDB)),-duckdb2)
 ifneq ($(APART),)
-export DUCKDB_PATH ?= data/duckdb2/build.duckdb
-export PUBLISH_DIR ?= data/duckdb2/published
+export DUCKDB_PATH ?= data/build_duckdb2.duckdb
+export PUBLISH_DIR ?= data/published_duckdb2
 export DBT_TARGET_PATH ?= target/duckdb2
 endif
 

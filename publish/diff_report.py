@@ -18,6 +18,8 @@ SIGNS: dict[Change, str] = {"added": "+", "removed": "-", "changed": "~"}
 STYLES = {"+": "green", "-": "red", "~": "yellow"}
 WIDTH, LEAD = 60, 15
 """How many characters of a value are shown, and how many of those before the first one that differs."""
+NAME_WIDTH = 200
+"""The same of a value that names a row: one wants to look it up."""
 LINES_A_ROW = 12
 Line = tuple[int, str, str]
 """How far it is indented, its sign (`+`, `-`, `~` or nothing), and its text."""
@@ -85,7 +87,8 @@ def _difference(difference: Difference) -> Generator[Line]:
     for aspect in difference.aspects:
         before, after = (None if text is None else _shown(text) for text in (aspect.before, aspect.after))
         if before is None or after is None:
-            yield 1, "-" if after is None else "+", visible(f"{aspect.name}: {aspect.before or aspect.after}")
+            text = visible(f"{aspect.name}: {aspect.before or aspect.after}")
+            yield 1, "-" if after is None else "+", _cut(text, NAME_WIDTH)
         else:
             yield 1, "~", f"{visible(aspect.name)}: {' -> '.join(_cut_together(before, after))}"
     if rows.changed_columns:
@@ -106,7 +109,7 @@ def _summary(difference: Difference) -> str:
 
 
 def _row(row: Row) -> Generator[Line]:
-    grain = ", ".join(f"{name}={_cut(_shown(value))}" for name, value in row.grain.items())
+    grain = ", ".join(f"{name}={_cut(_shown(value), NAME_WIDTH)}" for name, value in row.grain.items())
     if row.change != "changed":
         values = ", ".join(f"{name}={_cut(_shown(value))}" for name, value in (row.before or row.after).items())
         yield 1, SIGNS[row.change], visible(f"{grain}: {values}" if values else grain)
@@ -178,8 +181,8 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, bool | int | float | str | None) else str(value)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
+def _cut(text: str, width: int = WIDTH) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def _cut_together(before: str, after: str) -> tuple[str, str]:
