@@ -14,7 +14,7 @@ from publish.database import functions_and_views, limited_connection
 from publish.diff_rows import Change, Rows, compared_rows
 from publish.errors import PublishError
 from publish.manifest import Manifest
-from publish.sql import literal, moved, quoted
+from publish.sql import is_same, literal, moved, quoted
 
 NO_MODEL = "published_build"
 """The table by which a set says what it holds."""
@@ -136,6 +136,11 @@ def _notes(
             f"the build read {len(built - read)} runs that the set didn't, and {len(read - built)} of its own no more: "
             "not every difference comes from an edit"
         )
+    if (version := manifest.versions.get("duckdb")) != duckdb.__version__:
+        notes.append(
+            f"the set was made by DuckDB {version}, and this is {duckdb.__version__}: "
+            "it may write the same definition in other words"
+        )
     return notes
 
 
@@ -256,7 +261,13 @@ def _aspects(before: _Relation, after: _Relation) -> list[Aspect]:
             words = {True: "allowed", False: "refused"}
             aspects.append(Aspect(f"null in {name}", words[old.is_nullable], words[new.is_nullable]))
         aspects.append(Aspect(f"description of {name}", old.description, new.description))
-    return [aspect for aspect in aspects if aspect.before != aspect.after]
+    return [aspect for aspect in aspects if _differs(aspect)]
+
+
+def _differs(aspect: Aspect) -> bool:
+    if aspect.name == "definition" and aspect.before and aspect.after:
+        return not is_same(aspect.before, aspect.after)
+    return aspect.before != aspect.after
 
 
 # Functions
@@ -270,7 +281,7 @@ def _compared_functions(before: _Side, after: _Side) -> list[Difference]:
             Aspect("definition", *(one.definition if one else None for one in (old, new))),
             Aspect("description", *(one.description if one else None for one in (old, new))),
         ]
-        aspects = [aspect for aspect in aspects if aspect.before != aspect.after]
+        aspects = [aspect for aspect in aspects if _differs(aspect)]
         change: Change = "added" if old is None else "removed" if new is None else "changed"
         if aspects:
             found.append(Difference("function", name, change, [], aspects, Rows(0, 0)))

@@ -16,6 +16,17 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def is_same(statement: str, other: str) -> bool:
+    """Tell whether two statements have the same words, in whatever case and layout; texts have to be equal."""
+    return _words(statement) == _words(other)
+
+
+def _words(statement: str) -> list[str]:
+    starts = [start for start, _ in duckdb.tokenize(statement)]
+    words = (statement[start:end].strip() for start, end in pairwise([*starts, len(statement)]))
+    return [word if word.startswith("'") else word.lower() for word in words]
+
+
 def moved(statement: str, catalog: str, internal: Container[str]) -> str:
     """Return a statement that calls `catalog.main.x` plainly `main.x`, or `internal.x` for the names in `internal`.
 
