@@ -54,6 +54,10 @@ diff: $(RUNTIME) ## what your edit changes in the published tables: built anew a
 	@$(WITH_ENV) $(BIN)/dbt --quiet build $(if $(SELECT),--select '$(SELECT)') >&2
 	@$(BIN)/python -m publish diff $(if $(LIMIT),--limit $(LIMIT)) $(if $(MARKDOWN),--markdown)
 
+.PHONY: console
+console: $(DEV) ## a read-only SQL shell on what is published; takes SQL on stdin, too
+	@$(BIN)/python -m publish console
+
 # dbt's own docs go to a place of their own: what dbt build has left in target/ stays, and can be published again.
 .PHONY: docs
 docs: build $(DEV) ## the documentation site in site/, which works from the disk (SAMPLE_ROWS=10 of each table, 0: none)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
+from typing import NoReturn
 
 from extract import __version__
 from extract.client import Client
@@ -19,6 +20,7 @@ from extract.settings import raw_dir, setting
 from extract.terminal import bars
 from extract.text import visible
 from publish.build import database_path
+from publish.console import open_console
 from publish.convex_archive import opened
 from publish.diff import compare
 from publish.diff_report import as_json, as_markdown, print_text
@@ -69,6 +71,16 @@ examples:
   python -m publish diff
   python -m publish diff --limit 20
   python -m publish diff --markdown > summary.md
+"""
+CONSOLE = """\
+Open DuckDB's shell on palettes.duckdb of a published set, read-only, and greet with the tables and functions that it
+has. What comes on stdin is executed, and its result is all that is printed. The set stays the one that was current at
+the beginning, whatever is published meanwhile. What follows -- goes to the shell.
+
+examples:
+  python -m publish console
+  echo 'from tag_totals limit 3' | python -m publish console
+  python -m publish console -- -csv -c "from top_tags('mood')" > moods.csv
 """
 PUSH = """\
 Replace the tables palette_tag_consensus and analytics_runs of a Convex deployment by those of a published set, both in
@@ -145,6 +157,16 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--exit-code", action="store_true", help="exit with 1 if anything differs")
     _add_shared(command, argparse.SUPPRESS, argparse.SUPPRESS)
     command.set_defaults(run=_diff)
+    command = commands.add_parser(
+        "console",
+        help="open a read-only SQL shell on a set",
+        description=CONSOLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("--set", metavar="SET", help="a build id or a directory (default: the current set)")
+    command.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="what DuckDB's shell takes, after --")
+    command.add_argument("--publish-dir", metavar="DIR", default=argparse.SUPPRESS, help="where the sets are")
+    command.set_defaults(run=_console)
     command = commands.add_parser(
         "push",
         help="replace the results on a Convex deployment by those of a set",
@@ -247,6 +269,10 @@ def _diff(options: argparse.Namespace) -> int:
     else:
         print_text(comparison)
     return 1 if options.exit_code and comparison.differences else 0
+
+
+def _console(options: argparse.Namespace) -> NoReturn:
+    open_console(PublishedSets(publish_dir(options.publish_dir)).find(options.set), options.arguments)
 
 
 def _push(options: argparse.Namespace) -> int:

@@ -51,7 +51,9 @@ class PublishedSets:
         if name is None:
             current = self.current()
             if current is None:
-                raise PublishError(f"{self.directory} holds no published set yet: run python -m publish")
+                raise PublishError(
+                    f"{self.directory} holds no published set yet: run make build (or dbt build, python -m publish)"
+                )
             return self.directory / current
         for path in (self.directory / name, Path(name)):
             if path.is_dir():

@@ -1,0 +1,69 @@
+"""A read-only SQL shell on what is published: DuckDB's own, opened with a greeting that says what is there."""
+
+import os
+import sys
+import sysconfig
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import duckdb
+from rich.console import Console
+from rich.table import Table
+
+from extract.settings import setting
+from extract.text import visible
+from publish.errors import PublishError
+from publish.sql import literal
+
+TABLES = """
+    select table_name, comment from duckdb_tables() where schema_name = 'main'
+    union all
+    select view_name, comment from duckdb_views() where schema_name = 'main' and not internal
+    order by all
+"""
+FUNCTIONS = """
+    select function_name || '(' || list_aggregate(parameters, 'string_agg', ', ') || ')', comment
+    from duckdb_functions() where not internal and schema_name = 'main' order by all
+"""
+
+
+def open_console(published: Path, arguments: Sequence[str]) -> NoReturn:
+    """Become DuckDB's shell on a set; `arguments` are the shell's own. Raises PublishError where there is none.
+
+    The set stays the one that was current at the beginning: a later one changes nothing here.
+    """
+    shell = Path(sysconfig.get_path("scripts")) / "duckdb"
+    if not shell.is_file():
+        raise PublishError(f"there is no {shell}: make env installs DuckDB's shell (duckdb-cli)")
+    path = published / "palettes.duckdb"
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        _greet(path)
+    sys.stdout.flush()
+    os.execv(shell, [str(shell), "-readonly", *_settings(), *arguments, str(path)])  # noqa: S606 - no shell of the system
+
+
+def _settings() -> list[str]:
+    settings = {"memory_limit": setting("DUCKDB_MEMORY_LIMIT", "4GB"), "threads": setting("DUCKDB_THREADS")}
+    commands = [f"set {name} = {literal(value)}" for name, value in settings.items() if value]
+    commands.append("set autoinstall_known_extensions = false")
+    return [word for command in commands for word in ("-cmd", command)]
+
+
+def _greet(path: Path) -> None:
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            tables, functions = (connection.execute(query).fetchall() for query in (TABLES, FUNCTIONS))
+    except duckdb.Error as error:
+        raise PublishError(f"{path} can't be opened ({error}): run make build") from error
+    console = Console(highlight=False)
+    for title, rows in (("tables", tables), ("functions: from top_tags('mood', n := 20)", functions)):
+        table = Table(title=title, title_justify="left", box=None, show_header=False, pad_edge=False)
+        for name, comment in rows:
+            table.add_row(visible(name), visible(_first_sentence(comment or "")), style="")
+        console.print(table, markup=False)
+    console.print(f"{path}, read-only. summarize tag_totals; .schema TABLE; .quit or Ctrl-D ends\n", markup=False)
+
+
+def _first_sentence(text: str) -> str:
+    return " ".join(text.split()).split(". ")[0].split(": ")[0].rstrip(".")
