@@ -1,4 +1,4 @@
--- A synonym of a closed vocabulary leads to one of its tags; of an open one to a tag that is wanted and can be published.
+-- A synonym of a closed vocabulary leads to one of its tags; of an open one to a tag that is wanted and is published.
 select synonyms.*
 from {{ ref('synonyms') }} as synonyms
 inner join {{ ref('attributes') }} as attributes
