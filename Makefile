@@ -54,6 +54,14 @@ diff: $(RUNTIME) ## what your edit changes in the published tables: built anew a
 	@$(WITH_ENV) $(BIN)/dbt --quiet build $(if $(SELECT),--select '$(SELECT)') >&2
 	@$(BIN)/python -m publish diff $(if $(LIMIT),--limit $(LIMIT)) $(if $(MARKDOWN),--markdown)
 
+.PHONY: sync
+sync: $(RUNTIME) ## what has changed in the Convex deployment since the last time (CONVEX_URL, CONVEX_DEPLOY_KEY)
+	$(BIN)/python -m extract sync
+
+.PHONY: push
+push: $(RUNTIME) ## the published results, to the Convex deployment (CONVEX_URL, CONVEX_PUBLISH_KEY)
+	$(BIN)/python -m publish push
+
 .PHONY: console
 console: $(DEV) ## a read-only SQL shell on what is published; takes SQL on stdin, too
 	@$(BIN)/python -m publish console
@@ -82,6 +90,13 @@ lint-sql: $(DEV)
 .PHONY: lint-yaml
 lint-yaml: $(DEV)
 	$(BIN)/yamllint --strict .
+	$(MAKE) --no-print-directory workflows
+
+.PHONY: workflows
+workflows: $(DEV) ## the workflows in .github/: their form, and what would make them unsafe
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/zizmor --offline --quiet --persona pedantic .github
 
 .PHONY: lint-seeds
 lint-seeds: $(DEV)
