@@ -74,3 +74,8 @@ class Warehouse:
         """Return what a query gives."""
         with duckdb.connect(str(self.database), read_only=True) as connection:
             return connection.execute(query).fetchall()
+
+    def insert(self, table: str, values: Sequence[str]) -> None:
+        """Add a row to a table of the database, as an edit of a seed would."""
+        with duckdb.connect(str(self.database)) as connection:
+            connection.execute(f"insert into {table} values ({', '.join('?' for _ in values)})", list(values))
