@@ -49,10 +49,10 @@ build: $(RUNTIME) ## the warehouse, from what has landed or else from the sample
 	@$(BIN)/python -m publish.summary
 
 .PHONY: diff
-diff: $(RUNTIME) ## what your edit changes in the published tables: built anew and compared, not published (LIMIT=3, MARKDOWN=1, SELECT=synonyms+)
+diff: $(RUNTIME) ## the rows that your edit changes: built and compared with what is published, not published (LIMIT=3, MARKDOWN=1, SELECT=synonyms+, SET=…)
 	@$(BIN)/python -m extract load --if-empty sample/convex-export.zip >&2
 	@$(WITH_ENV) $(BIN)/dbt --quiet build $(if $(SELECT),--select '$(SELECT)') >&2
-	@$(BIN)/python -m publish diff $(if $(LIMIT),--limit $(LIMIT)) $(if $(MARKDOWN),--markdown)
+	@$(BIN)/python -m publish diff $(if $(LIMIT),--limit $(LIMIT)) $(if $(MARKDOWN),--markdown) $(SET)
 
 .PHONY: sync
 sync: $(RUNTIME) ## what has changed in the Convex deployment since the last time (CONVEX_URL, CONVEX_DEPLOY_KEY)

@@ -100,10 +100,11 @@ def _difference(difference: Difference) -> Generator[Line]:
 
 def _summary(difference: Difference) -> str:
     rows = difference.rows
-    if difference.kind == "function" or (difference.change == "changed" and not rows):
-        return f"{difference.change}, {len(difference.aspects)} of what is told of it"
     if difference.change != "changed":
-        return f"{difference.change}, {rows.before or rows.after:,} rows"
+        count = "" if difference.kind == "function" else f", {rows.before or rows.after:,} rows"
+        return f"{difference.change}{count}"
+    if not rows:
+        return f"{', '.join(aspect.name for aspect in difference.aspects)} changed"
     counts = (f"{getattr(rows, kind):,} {kind}" for kind in SIGNS if getattr(rows, kind))
     return f"{rows.before:,} rows before, {rows.after:,} after: {', '.join(counts)}"
 
