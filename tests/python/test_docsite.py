@@ -133,7 +133,7 @@ def test_without_a_published_set_or_artefacts_one_line_says_what_to_do(
     (tmp_path / "site" / "index.html").write_text("the old site")
     arguments = ["--target", "none", "--publish-dir", str(tmp_path)]
     assert main(arguments) == 1
-    assert "run python -m publish" in capsys.readouterr().err
+    assert "run make build" in capsys.readouterr().err
     (tmp_path / "set").mkdir()
     (tmp_path / "current").symlink_to("set")
     assert main(arguments) == 1
