@@ -1,10 +1,14 @@
-"""The slips that people make in the analysts' files and in the models: each is named, with what to do."""
+"""The slips that people make in the analysts' files and in the models: each is named, with what to do.
+
+And the edits that CONTRIBUTING.md teaches, which are none.
+"""
 
 import re
 import shutil
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
+from textwrap import dedent, indent
 
 import pytest
 from warehouse import PROJECT, Warehouse
@@ -156,8 +160,28 @@ def replace(project: Path, name: str, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
-def test_a_wrong_edit_of_a_model_is_told_with_the_column_or_the_value(warehouse: Warehouse, project: Path) -> None:
+def taught(section: str) -> list[str]:
+    """Return the code blocks of a section of CONTRIBUTING.md."""
+    page = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    text = page.split(f"\n## {section}\n")[1].split("\n## ")[0]
+    return [dedent(block) for block in re.findall(r"^ *```\w*\n(.*?)^ *```$", text, re.DOTALL | re.MULTILINE)]
+
+
+def test_the_mart_and_the_convex_table_of_the_guide_build(warehouse: Warehouse, project: Path) -> None:
+    marts, staging = project / "models" / "marts" / "quality", project / "models" / "staging"
+    page, mart, *_ = taught("Add a mart")
+    source, _look, model, *_ = taught("Add a Convex table")
+    (marts / "model_errors.yml").write_text(page, encoding="utf-8")
+    (marts / "model_errors.sql").write_text(mart, encoding="utf-8")
+    (staging / "stg_convex__stats_cache.sql").write_text(model, encoding="utf-8")
+    before = "      - name: rejected_lines\n"
+    replace(project, "sources.yml", before, indent(source, " " * 6) + before)
     warehouse.run("run", "--empty")
+    warehouse.run("build", "--select", "model_errors", "stg_convex__stats_cache")
+    assert warehouse.rows("select stats_key, stats, updated_at from stg_convex__stats_cache") == []
+
+
+def test_a_wrong_edit_of_a_model_is_told_with_the_column_or_the_value(warehouse: Warehouse, project: Path) -> None:
     (project / "models" / "marts" / "quality" / "loud_tags.sql").write_text(
         "select palette_id from {{ ref('palettes') }}\n", encoding="utf-8"
     )
