@@ -41,7 +41,7 @@ HEADER = b"attribute,tag,canonical_tag,note\n"
         (HEADER.replace(b"\n", b"\r\n"), "line 1: its lines end as on Windows: run make fix"),
         (HEADER + "mood,café,calm,\n".encode("latin-1"), "line 2: it isn't UTF-8, byte 0xe9: save it as UTF-8"),
         (HEADER.decode().encode("utf-16"), "line 1: it is UTF-16: save it as UTF-8"),
-        (HEADER + "mood,caf\ufffd,calm,\n".encode(), "line 2: a character was lost when it was saved"),
+        (HEADER + "mood,zen\ufffd,calm,\n".encode(), "line 2: a character was lost when it was saved"),
     ],
 )
 def test_a_file_of_another_shape_is_told_by_line_with_what_to_do(content: bytes, problem: str) -> None:
