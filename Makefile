@@ -76,7 +76,7 @@ docs: build $(DEV) ## the documentation site in site/, which works from the disk
 test: lint types parse governance pytest test-examples ## everything that checks the project
 
 .PHONY: lint
-lint: lint-python lint-sql lint-yaml lint-seeds spelling ## layout, style and spelling of Python, SQL, YAML, seeds and words (make fix mends what is safe)
+lint: lint-python lint-sql lint-yaml lint-seeds workflows spelling ## layout, style and spelling of Python, SQL, YAML, seeds, workflows and words (make fix mends what is safe)
 
 .PHONY: lint-python
 lint-python: $(DEV)
@@ -90,7 +90,6 @@ lint-sql: $(DEV)
 .PHONY: lint-yaml
 lint-yaml: $(DEV)
 	$(BIN)/yamllint --strict .
-	$(MAKE) --no-print-directory workflows
 
 .PHONY: workflows
 workflows: $(DEV) ## the workflows in .github/: their form, and what would make them unsafe
@@ -165,7 +164,7 @@ $(AIRBYTE): requirements/airbyte.txt | $(BIN)/python
 
 # A consumer of its own: a Convex app, and a Node script, on what a build of the sample publishes.
 EXAMPLE := examples/convex
-EXAMPLE_DATA := $(EXAMPLE)/build
+EXAMPLE_DATA := $(EXAMPLE)/build$(APART)
 EXAMPLE_SETTINGS = RAW_DIR=$(EXAMPLE_DATA)/raw DUCKDB_PATH=$(EXAMPLE_DATA)/build.duckdb PUBLISH_DIR=$(EXAMPLE_DATA)/published \
 	DBT_TARGET_PATH=$(EXAMPLE_DATA)/target DBT_LOG_PATH=$(EXAMPLE_DATA)/logs
 
