@@ -1,7 +1,7 @@
 {#
     Says of each data test that failed which rule is broken, how to mend it and by which rows; dbt itself gives only their
-    number. The rule is the description of the test. Five rows are shown, each value in up to 60 characters.
-    `print` shows with `--quiet` too.
+    number. The rule is the description of the test. Five rows are shown, each value in up to 60 characters, and what would
+    steer a terminal or turn its text around as U+FFFD. `print` shows with `--quiet` too.
 #}
 {% macro tell_failures(results) %}
     {% if execute %}
@@ -12,7 +12,11 @@
                 {% do lines.append('  ' ~ test.description | trim | replace('\n', ' ')) %}
             {% endif %}
             {% if test.relation_name %}
-                {% for row in run_query('select columns(*)::varchar from ' ~ test.relation_name ~ ' order by all limit 5').rows %}
+                {% set first_rows %}
+                    select regexp_replace(columns(*)::varchar, '[\p{Cc}\x{202A}-\x{202E}\x{2066}-\x{2069}]', '�', 'g')
+                    from {{ test.relation_name }} order by all limit 5
+                {% endset %}
+                {% for row in run_query(first_rows).rows %}
                     {% set values = [] %}
                     {% for name, value in row.items() %}
                         {% do values.append(name ~ ': ' ~ ('null' if value is none else (value | string)[:60])) %}

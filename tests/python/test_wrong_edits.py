@@ -81,6 +81,7 @@ SLIPS = [
     ("synonyms", "mood,very  calm,calm,", "is_clean_tag_synonyms_tag", "should_be: very calm"),
     ("synonyms", "mood,quietly,Calm,", "is_clean_tag_synonyms_canonical_tag", "should_be: calm"),
     ("synonyms", "temperature,凉,warm,", "unique_combination_synonyms_attribute__tag", "tag: 凉, row_count: 2"),
+    ("synonyms", "mood,\x1b[31m\u202aRed,calm,", "is_clean_tag_synonyms_tag", "tag: \ufffd[31m\ufffdRed"),
     ("synonyms", "contrast,faint,,", "not_null_synonyms_canonical_tag", "tag: faint, canonical_tag: null"),
     ("synonyms", "colour,a,b,", "relationships_synonyms_attribute__attribute__ref_attributes_", "from_field: colour"),
     ("vocabulary", "temperature,cool", "unique_combination_vocabulary_attribute__tag", "tag: cool, row_count: 2"),
