@@ -85,7 +85,8 @@ def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     parser.add_render_rule("text", _text)
     parser.add_render_rule("code_inline", _code)
-    parser.add_render_rule("table_open", lambda *_: '<div class="scroll" tabindex="0"><table>')
+    scrolled = '<div class="scroll" tabindex="0" role="group" aria-label="Table">'
+    parser.add_render_rule("table_open", lambda *_: f"{scrolled}<table>")
     parser.add_render_rule("table_close", lambda *_: "</table></div>")
     return parser
 
