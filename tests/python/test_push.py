@@ -390,7 +390,7 @@ def test_a_set_that_is_not_what_it_should_be_is_not_sent(
 
 
 def test_no_set_is_one_clear_error(pusher: Pusher) -> None:
-    assert "holds no published set yet: run python -m publish" in pusher.fails()
+    assert "holds no published set yet: run make build" in pusher.fails()
     assert "there is no set 2026" in pusher.fails("2026")
 
 
