@@ -16,7 +16,7 @@ import pytest
 from comparison import RULES
 from conftest import ROOT
 from counting_rules import NOT_PUBLISHED, Rules, total_results
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from published import BuiltPlace
 from warehouse import PROJECT, Warehouse
@@ -312,6 +312,7 @@ def shown_in(value: Any, other: Any, name: str = "x") -> Comparison:
     return Comparison(name, "20261125T061644Z-0123456789ab", None, [name], [table, function], [name])
 
 
+@example(HOSTILE, "x" + HOSTILE, "````")
 @given(NESTED, NESTED, st.text(min_size=1, max_size=5))
 def test_whatever_was_said_shows_as_text(value: Any, other: Any, name: str) -> None:
     comparison = shown_in(value, other, name)
