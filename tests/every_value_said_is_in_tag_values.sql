@@ -4,23 +4,34 @@ with
 
 sampled as (
 
-    select result_id
-    from {{ ref('tag_results') }}
+    select
+        _ordinal,
+        result_id
+    from {{ ref('int_tag_results') }}
     where
         status = 'success'
-        and hash(result_id) % (select greatest(count(*) // 10000, 1) from {{ ref('tag_results') }}) = 0
+        and hash(result_id) % (select greatest(count(*) // 10000, 1) from {{ ref('int_tag_results') }}) = 0
+
+),
+
+landed as materialized (
+
+    select
+        sampled.result_id,
+        {{ readable_json('source.document') }} as document
+    from {{ source('raw', 'palette_tags') }} as source
+    inner join sampled
+        on source._ordinal = sampled._ordinal
 
 ),
 
 answers as (
 
     select
-        landed.result_id,
-        landed.tags
-    from {{ ref('stg_convex__palette_tags') }} as landed
-    semi join sampled
-        on landed.result_id = sampled.result_id
-    where list_unique(json_keys(landed.tags)) = len(json_keys(landed.tags))
+        result_id,
+        json_extract(document, '$.tags') as tags
+    from landed
+    where list_unique(json_keys(document, '$.tags')) = len(json_keys(document, '$.tags'))
 
 ),
 

@@ -13,8 +13,7 @@ listed_values as not materialized (
     select
         tag_values.result_key,
         tag_values.group_key,
-        tag_values.text_key,
-        hash(tag_values.result_key, tag_values.text_key) as value_hash
+        tag_values.text_key
     from {{ ref('int_tag_values') }} as tag_values
     semi join texts
         on tag_values.text_key = texts.text_key
@@ -22,11 +21,11 @@ listed_values as not materialized (
 
 ),
 
-hashes_seen_twice as (
+given_twice as (
 
-    select value_hash
+    select (cast(result_key as bigint) << 32) + text_key as value_key
     from listed_values
-    group by value_hash
+    group by value_key
     having count(*) > 1
 
 ),
@@ -34,12 +33,11 @@ hashes_seen_twice as (
 suspects as (
 
     select
-        listed_values.result_key,
+        cast(given_twice.value_key >> 32 as integer) as result_key,
         texts.attribute_key
-    from listed_values
+    from given_twice
     inner join texts
-        on listed_values.text_key = texts.text_key
-    where listed_values.value_hash in (select value_hash from hashes_seen_twice)
+        on given_twice.value_key & 4294967295 = texts.text_key
     union
     select
         listed_values.result_key,

@@ -27,6 +27,7 @@ surplus as (
 select
     tag_values.result_key,
     answers.group_key,
+    tag_values.attribute_key,
     tag_values.value_index,
     texts.text_key,
     surplus.result_key is not null as is_surplus,

@@ -10,7 +10,7 @@ tag_objects as (
 
     select
         _ordinal,
-        tags
+        document
     from {{ ref('stg_convex__palette_tags') }}
 
 ),
@@ -20,7 +20,7 @@ fields as (
     select
         answers.result_key,
         unnest(answers.attribute_keys) as attribute_key,
-        unnest(cast(json_extract(tag_objects.tags, '$.*') as varchar[])) as json_text
+        unnest(cast(json_extract(tag_objects.document, '$.tags.*') as varchar[])) as json_text
     from tag_objects
     inner join answers
         on tag_objects._ordinal = answers._ordinal
