@@ -120,7 +120,7 @@ governance: $(DEV) ## the conventions of the dbt project, each with how to mend 
 
 .PHONY: pytest
 pytest: $(DEV) judges chromium ## the tests: landing, counting, and a full build on messy data
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 # The browser that the docs site is tested in. Where it can't be had, those tests are skipped and say so.
 export CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)

@@ -33,6 +33,9 @@ pytest.register_assert_rewrite("comparison", "live", "warehouse")
 settings.register_profile("project", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("project")
 
+# Where the tests run in the background, a shell may have had Ctrl-C ignored, and programs inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 ROOT = Path(__file__).resolve().parents[2]
 Entries = Mapping[str, bytes | Iterable[bytes]]
 UNIFORM = b'"uniform"\n'
