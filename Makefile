@@ -119,7 +119,7 @@ governance: $(DEV) ## the conventions of the dbt project, each with how to mend 
 	$(BIN)/python -m governance
 
 .PHONY: pytest
-pytest: $(DEV) judges chromium ## the tests: landing, counting, and a full build on messy data
+pytest: $(DEV) judges $(POLARS) unzip chromium ## the tests: landing, counting, and a full build on messy data
 	$(BIN)/pytest -n 2 --dist loadfile
 
 # The browser that the docs site is tested in. Where it can't be had, those tests are skipped and say so.
@@ -200,9 +200,33 @@ fix: $(DEV) ## mend layout, style and spelling where that is safe
 # be a name, so words are mended in Markdown only.
 SAFE_SQL_RULES := LT01,LT02,LT03,LT04,LT06,LT07,LT08,LT09,LT10,LT11,LT12,LT13,LT15,CP01
 
+# What `make bench` measures beside: where one can't be had, it is left out, and a line says so.
+POLARS := .venv-polars/.installed
+
+.PHONY: polars
+polars: $(POLARS) ## polars, in an environment of its own: a peer of make bench
+
+$(POLARS): requirements/polars.txt | $(BIN)/python
+	@rm -rf $(@D)
+	@$(BIN)/python -m venv $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes -r $< && touch $@ || \
+		{ rm -rf $(@D); echo "no polars: it could not be installed, and is left out"; }
+
+.PHONY: unzip
+unzip: ## unzip, by apt-get where that is possible: a peer of make bench
+	@if ! command -v unzip > /dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+		{ apt-get install -qq -y --no-install-recommends unzip || \
+			{ apt-get update -qq && apt-get install -qq -y --no-install-recommends unzip; }; } > /dev/null 2>&1 || true; fi
+
+BENCH_RESULTS = $(if $(RESULTS),--results '$(RESULTS)')
+
 .PHONY: bench
-bench: $(RUNTIME) ## time and memory of landing and building, beside peers (SCALE=5000 palettes, RUNS=3)
-	$(BIN)/python benchmarks/bench.py --palettes $(or $(SCALE),5000) --runs $(or $(RUNS),3)
+bench: $(RUNTIME) $(POLARS) unzip ## time and memory of every stage, beside peers, into benchmarks/results.md (SCALE="5000 40000" palettes, RUNS=3)
+	$(BIN)/python -m benchmarks.bench --palettes $(or $(SCALE),5000 40000) --runs $(or $(RUNS),3) $(BENCH_RESULTS)
+
+.PHONY: bench-growth
+bench-growth: $(RUNTIME) unzip ## how time and memory grow, into benchmarks/results.md (SCALE="5000 10000 20000 40000 80000" palettes, RUNS=1)
+	$(BIN)/python -m benchmarks.growth --palettes $(or $(SCALE),5000 10000 20000 40000 80000) --runs $(or $(RUNS),1) $(BENCH_RESULTS)
 
 .PHONY: bench-queries
 bench-queries: $(RUNTIME) ## time of the table functions, with a build's rows copied up to SCALE palettes (SCALE=40000, RUNS=15)
@@ -229,6 +253,7 @@ lock: ## renew the hashed locks in requirements/ after editing pyproject.toml
 	$(VENV)-lock/bin/uv pip compile pyproject.toml --group dev $(LOCK_DUCKDB2) -o requirements/dev-duckdb2.txt
 	$(VENV)-lock/bin/uv pip compile pyproject.toml -c requirements/dev-duckdb2.txt $(LOCK_DUCKDB2) -o requirements/runtime-duckdb2.txt
 	$(VENV)-lock/bin/uv pip compile requirements/airbyte.in $(filter-out --universal,$(LOCK)) -o requirements/airbyte.txt
+	$(VENV)-lock/bin/uv pip compile requirements/polars.in $(LOCK) -o requirements/polars.txt
 	rm -rf $(VENV)-lock
 
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header --no-annotate

@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.bench import PROJECT, Cost, measure
+from benchmarks.measuring import PROJECT, Cost, measure
 from tests.convex_deployment.control import Deployment
 
 MEBIBYTE = 1 << 20

@@ -19,7 +19,7 @@ from convex_deployment.control import Deployment
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.bench import PROJECT, Cost, measure
+from benchmarks.measuring import PROJECT, Cost, measure
 
 CONNECTOR = PROJECT / ".venv-airbyte" / "bin" / "source-convex"
 TABLE = "palette_tags"
