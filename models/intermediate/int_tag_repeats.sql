@@ -13,39 +13,22 @@ listed_values as not materialized (
     select
         tag_values.result_key,
         tag_values.group_key,
-        tag_values.text_key
+        tag_values.may_repeat,
+        texts.*
     from {{ ref('int_tag_values') }} as tag_values
-    semi join texts
+    inner join texts
         on tag_values.text_key = texts.text_key
     where tag_values.is_counted
 
 ),
 
-given_twice as (
-
-    select (cast(result_key as bigint) << 32) + text_key as value_key
-    from listed_values
-    group by value_key
-    having count(*) > 1
-
-),
-
 suspects as (
 
-    select
-        cast(given_twice.value_key >> 32 as integer) as result_key,
-        texts.attribute_key
-    from given_twice
-    inner join texts
-        on given_twice.value_key & 4294967295 = texts.text_key
-    union
-    select
-        listed_values.result_key,
-        texts.attribute_key
+    select distinct
+        result_key,
+        attribute_key
     from listed_values
-    inner join texts
-        on listed_values.text_key = texts.text_key
-    where texts.canonical_tag <> texts.raw_value
+    where may_repeat or canonical_tag <> raw_value
 
 ),
 
@@ -54,13 +37,11 @@ suspect_values as (
     select
         listed_values.result_key,
         listed_values.group_key,
-        texts.tag_key,
-        texts.canonical_tag_key
+        listed_values.tag_key,
+        listed_values.canonical_tag_key
     from listed_values
-    inner join texts
-        on listed_values.text_key = texts.text_key
-    inner join suspects
-        on listed_values.result_key = suspects.result_key and texts.attribute_key = suspects.attribute_key
+    semi join suspects
+        on listed_values.result_key = suspects.result_key and listed_values.attribute_key = suspects.attribute_key
 
 ),
 
