@@ -40,7 +40,8 @@ def each(sql: str, names: tuple[str, ...] = ATTRIBUTES, between: str = ", ") -> 
 def script(source: str, target: str) -> list[str]:
     """Return the statements that read the answers in `source` and write the consensus to `target`."""
     usual_choices = each("@ is not null", CATEGORICAL, " and ")
-    usual_lists = each("list_count(@) = said_@ and len(list_distinct(@)) = said_@", LISTS, " and ")
+    # A text that is no usual word is cast to null, which list_distinct leaves out.
+    usual_lists = each("len(list_distinct(@)) = said_@", LISTS, " and ")
     choices = each(
         "select number, cast(# as tinyint) as attribute, @ as choice from counted", CATEGORICAL, " union all "
     )

@@ -63,7 +63,7 @@ def report(found: Sequence[Measured], page: Path) -> None:
 
 
 def growth_tables(found: Sequence[Measured]) -> list[tuple[str, list[str], list[list[str]]]]:
-    """Return title, columns and rows of each table: time, memory, and the models that grow fastest."""
+    """Return title, columns and rows of each table: time, CPU, memory, and the models that grow fastest."""
     sizes = [f"{measured.palettes:,}" for measured in found]
     columns = [*sizes, "exponent", "last step"]
     total = sum(cost.wall for cost in found[-1].models.values())
@@ -77,6 +77,7 @@ def growth_tables(found: Sequence[Measured]) -> list[tuple[str, list[str], list[
     stages = [(name, [measured.costs[name] for measured in found]) for name in found[0].costs]
     return [
         ("Seconds", ["palettes", *columns], _rows(found, stages, lambda cost: cost.wall, seconds)),
+        ("CPU seconds", ["palettes", *columns], _rows(found, stages, lambda cost: cost.cpu, seconds)),
         ("Memory at its peak, MB", ["palettes", *columns], _rows(found, stages, lambda cost: cost.peak, _whole)),
         (
             "Seconds of the models that grow fastest",
