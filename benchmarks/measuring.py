@@ -118,14 +118,18 @@ class _Watcher(threading.Thread):
         self.join()
 
     def run(self) -> None:
+        self._look()
         while not self._stop_now.wait(INTERVAL):
-            used = [usage for pid in _tree(self._pid) if (usage := _usage(pid))]
-            if used:
-                cpu, memory = sum(one.cpu for one in used), sum(one.memory for one in used)
-                self.samples.append(Sample(time(), cpu, memory))
-                self.peak = max(self.peak, memory, *(one.highest for one in used))
-            if self._spills_to:
-                self.spilled = max(self.spilled, _size(self._spills_to))
+            self._look()
+
+    def _look(self) -> None:
+        used = [usage for pid in _tree(self._pid) if (usage := _usage(pid))]
+        if used:
+            cpu, memory = sum(one.cpu for one in used), sum(one.memory for one in used)
+            self.samples.append(Sample(time(), cpu, memory))
+            self.peak = max(self.peak, memory, *(one.highest for one in used))
+        if self._spills_to:
+            self.spilled = max(self.spilled, _size(self._spills_to))
 
 
 def _tree(pid: int) -> Iterator[int]:
