@@ -15,7 +15,7 @@ from rich.table import Column, Table
 
 from extract import __version__
 from extract.client import Client, NoAnswer
-from extract.compact import compact
+from extract.compact import COMPACT_AFTER, compact, keep_small
 from extract.deployment import deployment_of_settings
 from extract.documents import REASONS
 from extract.durations import duration
@@ -24,7 +24,7 @@ from extract.load import load
 from extract.queries import FunctionError
 from extract.rawzone import LIVE_LOCK, REJECTED_FILE, RawZone, RunSummary
 from extract.selection import Selection, declared_tables
-from extract.settings import raw_dir
+from extract.settings import raw_dir, setting
 from extract.snapshot import snapshot
 from extract.status import Status, status
 from extract.sync import Sync, Unrest
@@ -82,6 +82,7 @@ examples:
 COMPACT = """\
 Fold all runs into one full run, so that a build reads each document once. The folded runs are deleted by a later
 compact, when the one that stands for them is a day old (--keep): until then, a build that began earlier can read them.
+What lands does the same by itself where many small runs stand: see --compact-after of load, snapshot and sync.
 """
 LONGEST_WATCH_PAUSE = 600
 
@@ -112,11 +113,19 @@ def _parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--raw-dir", metavar="DIR", help="the raw zone (default: RAW_DIR, else data/raw)")
     shared.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+    landing = argparse.ArgumentParser(add_help=False)
+    landing.add_argument(
+        "--compact-after",
+        type=_run_count,
+        metavar="RUNS",
+        help=f"fold the small ones of the newest runs where more than this stand; 0: never (COMPACT_AFTER, "
+        f"{COMPACT_AFTER})",
+    )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     command = commands.add_parser(
         "load",
-        parents=[shared],
+        parents=[shared, landing],
         help="land a snapshot ZIP, a directory of one, or TABLE.jsonl",
         description=LOAD,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -140,7 +149,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser(
         "snapshot",
-        parents=[shared, live],
+        parents=[shared, landing, live],
         help="land a deployment as it is now, as a whole export",
         description=SNAPSHOT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -153,7 +162,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser(
         "sync",
-        parents=[shared, live],
+        parents=[shared, landing, live],
         help="land what has changed on a deployment since the last time",
         description=SYNC,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -192,7 +201,24 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _run_count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise argparse.ArgumentTypeError(f"{text} is no number of runs: give one, as in 50, or 0 for never")
+    return int(text)
+
+
+def _compact_after(options: argparse.Namespace) -> int:
+    """Return how many runs may stand: `--compact-after`, else `COMPACT_AFTER`, else 50. Raises ExtractError."""
+    if options.compact_after is not None:
+        return options.compact_after
+    try:
+        return _run_count(setting("COMPACT_AFTER") or str(COMPACT_AFTER))
+    except argparse.ArgumentTypeError as error:
+        raise ExtractError(f"COMPACT_AFTER: {error}") from error
+
+
 def _load(options: argparse.Namespace) -> None:
+    after = _compact_after(options)
     zone = RawZone(raw_dir(options.raw_dir))
     if options.if_empty and zone.run_ids():
         print(f"{zone.directory} already holds {_plural(len(zone.run_ids()), 'run')}: nothing to land", file=sys.stderr)
@@ -203,6 +229,7 @@ def _load(options: argparse.Namespace) -> None:
     with bars("extract", in_bytes=True) as (progress, _):
         run = load(options.path, zone, selection, options.table, options.strict, progress)
     _print_landed(run, zone, options.json)
+    _keep_small(zone, after, options.json)
 
 
 def _client(options: argparse.Namespace, tell: Tell) -> Client:
@@ -215,23 +242,32 @@ def _live_selection(options: argparse.Namespace) -> Selection:
 
 
 def _snapshot(options: argparse.Namespace) -> None:
+    after = _compact_after(options)
     zone, selection = RawZone(raw_dir(options.raw_dir)), _live_selection(options)
     with bars("extract", in_bytes=True) as (progress, tell), _client(options, tell) as client:
         wait = options.wait.total_seconds()
         run = snapshot(zone, client, selection, options.reuse, wait, tell, progress)
     _print_landed(run, zone, options.json)
+    _keep_small(zone, after, options.json)
 
 
 def _sync(options: argparse.Namespace) -> None:
+    after = _compact_after(options)
     zone, selection = RawZone(raw_dir(options.raw_dir)), _live_selection(options)
     with bars("extract") as (progress, tell), _client(options, tell) as client, zone.lock(LIVE_LOCK):
         sync = Sync(zone, client, selection, options.full, tell, progress)
         if options.watch:
-            _watch(sync, options.watch, tell, lambda run: _print_landed(run, zone, options.json))
+
+            def landed(run: RunSummary) -> None:
+                _print_landed(run, zone, options.json)
+                _keep_small(zone, after, options.json)
+
+            _watch(sync, options.watch, tell, landed)
             return
         run = sync.once()
     if run:
         _print_landed(run, zone, options.json)
+        _keep_small(zone, after, options.json)
     elif options.json:
         print(json.dumps({"run_id": None}))
     else:
@@ -270,6 +306,26 @@ def _compact(options: argparse.Namespace) -> None:
     gone = before + bool(run) - len(zone.run_ids())
     if gone and not options.json:
         print(f"  deleted {_plural(gone, 'run')} that an earlier one stands for")
+
+
+def _keep_small(zone: RawZone, after: int, as_json: bool) -> None:
+    """Fold small runs where many stand. What has landed stays landed, whatever becomes of that.
+
+    Raises ExtractError if it was interrupted.
+    """
+    try:
+        run = keep_small(zone, after)
+    except ExtractError as error:
+        print(f"extract: many runs stand, but {error}. Nothing is lost; the next landing tries again", file=sys.stderr)
+        return
+    except KeyboardInterrupt:
+        raise ExtractError(
+            "interrupted while runs were folded; what landed before stays, and the next landing tries again"
+        ) from None
+    if run:
+        rows, size = sum(table.rows for table in run.tables), _size(run.bytes)
+        line = f"folded {run.source['name']} into {run.run_id}: {_plural(rows, 'document')}, {size}"
+        print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
 
 
 def _print_landed(run: RunSummary, zone: RawZone, as_json: bool) -> None:
@@ -325,6 +381,10 @@ def _print_status(found: Status) -> None:
         tables.add_row(name, f"{count:,}")
     console.print(tables)
     console.print(f"newest run: {timedelta(seconds=round(found.age_seconds or 0))} ago", highlight=False)
+    if found.folded:
+        size = _size(sum(run.bytes for run in found.folded))
+        runs_there = _plural(len(found.folded), "folded run")
+        console.print(f"{runs_there} ({size}) stay for a day, for builds that began before", highlight=False)
     if found.unfinished_sync:
         pages = _plural(found.unfinished_sync["pages"], "page")
         console.print(f"unfinished sync: {pages} received and not landed yet; python -m extract sync goes on")

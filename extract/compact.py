@@ -1,24 +1,35 @@
-"""`extract compact`: fold all runs into one, so that a build reads each document once."""
+"""Folding runs: `extract compact` makes one of all, and what lands keeps the number of runs small.
 
-import os
-import shutil
-from collections.abc import Callable
+A run never changes. Folding writes one new run that says what the runs before it say, back to a certain one: applied
+after them it changes nothing, and without them it stands for them. So they may go, oldest first, at any later moment.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from extract.documents import DOCUMENT_SCHEMA
 from extract.errors import ExtractError
-from extract.rawzone import REJECTED_FILE, RawZone, RunSummary, RunWriter, TableName, TableWriter
+from extract.rawzone import REJECTED_FILE, RawZone, RunSummary, RunWriter, TableName, TableWriter, ZoneBusy
+from extract.settings import setting
 
 BATCH_ROWS = 20_000
 MEMORY_LIMIT = "1GB"
+KEEP = timedelta(days=1)
+"""How long folded runs stay, so that no build that began before loses a file."""
+COMPACT_AFTER = 50
+GROWTH = 2
+"""A run is folded once more when what came after it is at least half as large: see docs/decisions/0016."""
 
-# One row per document that was ever seen: its last text, and whether it is still there.
-_LAST_TEXTS = """
+Progress = Callable[[str, int, int], None]
+
+# One row per document of the files: its last text, its last change, and whether it is still there.
+_LAST_CHANGES = """
+    create or replace temp table last_changes as
     with keys as (
         select _id, _op, (file_index::bigint << 40) | _seq as place from read_parquet($files)
     ),
@@ -32,51 +43,129 @@ _LAST_TEXTS = """
         from keys
         where _op <> 'truncate'
         group by _id
-    ),
-    kept as (
-        select last_text, last_text = last_change and last_text > last_truncate.place as is_live
-        from documents, last_truncate
-        where last_text is not null and (is_live or not $forget_deleted)
     )
-    select changes._id, changes._creation_time, changes.document, changes._ts, kept.is_live
-    from (select *, (file_index::bigint << 40) | _seq as place from read_parquet($files)) as changes
-    inner join kept on changes.place = kept.last_text
+    select
+        last_text,
+        last_change,
+        coalesce(last_text = last_change and last_text > last_truncate.place, false) as is_live
+    from documents, last_truncate
 """
+_TEXTS = """
+    select _id, _creation_time, document, _ts
+    from (select *, (file_index::bigint << 40) | _seq as place from read_parquet($files)) as changes
+    inner join last_changes on changes.place = last_changes.last_text
+    where is_live or $with_deleted
+"""
+_DELETIONS = """
+    select _id, null::double as _creation_time, null::varchar as document, if(_op = 'delete', _ts, null) as _ts
+    from (select *, (file_index::bigint << 40) | _seq as place from read_parquet($files)) as changes
+    inner join last_changes on changes.place = last_changes.last_change
+    where not is_live and (last_text is not null or $with_unknown)
+"""
+_HAS_TRUNCATE = "select count(*) > 0 from read_parquet($files) where _op = 'truncate'"
+
+
+class _NothingToFold(Exception):
+    """Somebody else has just done it."""
 
 
 def compact(
     zone: RawZone,
-    keep: timedelta = timedelta(hours=24),
+    keep: timedelta = KEEP,
     forget_deleted: bool = False,
-    progress: Callable[[str, int, int], None] = lambda _table, _done, _total: None,
+    progress: Progress = lambda _table, _done, _total: None,
 ) -> RunSummary | None:
-    """Write the current state as one full run, and delete runs that such a run has stood for since `keep` or longer.
+    """Write the current state as one full run, and delete runs that a folded one has stood for since `keep` or longer.
 
     Documents that were deleted keep their last text, unless `forget_deleted`; what was set aside stays too. Returns
     None where there is nothing to fold. Raises ExtractError; a crash at any point leaves a zone that says the same.
     """
-    written = None
-    newest = zone.newest()
-    is_folded = newest is not None and newest.source["type"] == "compact" and not forget_deleted
-    if len(zone.run_ids()) > 1 and not is_folded:
-        with zone.new_run({"type": "compact", "name": "the runs before it"}, None) as run:
-            _fold(run, zone, forget_deleted, progress)
-        written = run.summary
+
+    def choose(standing: list[RunSummary]) -> list[RunSummary]:
+        has_deleted = forget_deleted and any(table.deletes for run in standing for table in run.tables)
+        return standing if len(standing) > 1 or has_deleted else []
+
+    written = _fold(zone, choose, forget_deleted, progress)
     with zone.lock():
         _delete_shadowed(zone, keep)
     return written
 
 
-def _fold(run: RunWriter, zone: RawZone, forget_deleted: bool, progress: Callable[[str, int, int], None]) -> None:
-    runs = zone.runs()
-    newest = runs[-1]
-    summary = run.summary
-    summary.source = {"type": "compact", "name": f"{len(runs)} runs"}
+def keep_small(
+    zone: RawZone,
+    after: int,
+    keep: timedelta = KEEP,
+    progress: Progress = lambda _table, _done, _total: None,
+) -> RunSummary | None:
+    """Fold the newest runs where more than `after` stand, and delete those folded `keep` ago; 0: never.
+
+    Only runs that are small beside what came after them are folded, so that each document is written again only a few
+    times, however many runs come. Returns None where nothing was folded: too few runs, or another process is writing.
+    Raises ExtractError.
+    """
+    if not after:
+        return None
+    written = None
+    with suppress(ZoneBusy):  # what lands next comes here again
+        written = _fold(zone, lambda standing: newest_small(standing) if len(standing) > after else [], False, progress)
+        with zone.lock():
+            _delete_shadowed(zone, keep)
+    return written
+
+
+def newest_small(standing: Sequence[RunSummary]) -> list[RunSummary]:
+    """Return the runs from the first on that is at most `GROWTH` times as large as all that came after it.
+
+    Those before it are each more than twice as large as all that follow: there are never more than a few of them.
+    """
+    first, newer = len(standing), 0
+    for place in reversed(range(len(standing))):
+        size = standing[place].bytes
+        if size <= GROWTH * newer:
+            first = place
+        newer += size
+    return [*standing[first:]]
+
+
+def _fold(
+    zone: RawZone,
+    choose: Callable[[list[RunSummary]], list[RunSummary]],
+    forget_deleted: bool,
+    progress: Progress,
+) -> RunSummary | None:
+    """Write one run that stands for the chosen ones, which are the newest. They are chosen again under the lock."""
+    if not choose(zone.standing_runs()):
+        return None
+    try:
+        with zone.new_run({"type": "compact", "name": ""}, None) as run:
+            standing = zone.standing_runs()
+            chosen = choose(standing)
+            if not chosen:
+                raise _NothingToFold
+            is_whole = len(chosen) == len(standing)
+            _describe(run.summary, chosen, is_whole, forget_deleted)
+            with _connection(run.directory.parent / "spill") as connection:
+                for name, files in sorted(zone.files(chosen).items()):
+                    _fold_table(connection, run, name, files, is_whole, forget_deleted, progress)
+            _carry_rejected(run, zone, chosen)
+        return run.summary
+    except _NothingToFold:
+        return None
+
+
+def _describe(summary: RunSummary, chosen: list[RunSummary], is_whole: bool, forget_deleted: bool) -> None:
+    newest = chosen[-1]
+    summary.source = {"type": "compact", "name": f"{len(chosen)} run{'' if len(chosen) == 1 else 's'}"}
+    if not is_whole:
+        summary.source["first"] = chosen[0].stands_from
+    if not forget_deleted:  # or else what the runs said was more
+        summary.source["last"] = newest.stands_to
+    summary.kind = "full" if is_whole else "incremental"
     summary.snapshot_ts, summary.cursor, summary.sync = newest.snapshot_ts, newest.cursor, newest.sync
-    names = sorted({TableName(table.component, table.table) for found in runs for table in found.tables})
-    for name in names:
-        _fold_table(run, name, zone.files(name), forget_deleted, progress)
-    for found in runs:
+
+
+def _carry_rejected(run: RunWriter, zone: RawZone, chosen: list[RunSummary]) -> None:
+    for found in chosen:
         path = zone.directory / found.run_id / REJECTED_FILE
         if path.exists():
             run.carry_rejected(path)
@@ -86,37 +175,46 @@ def _fold(run: RunWriter, zone: RawZone, forget_deleted: bool, progress: Callabl
                 counts[reason] = counts.get(reason, 0) + count
 
 
+def _connection(spill: Path) -> duckdb.DuckDBPyConnection:
+    limit = setting("DUCKDB_MEMORY_LIMIT") or MEMORY_LIMIT
+    return duckdb.connect(config={"memory_limit": limit, "temp_directory": str(spill)})
+
+
 def _fold_table(
-    run: RunWriter, name: TableName, files: list[Path], forget_deleted: bool, progress: Callable[[str, int, int], None]
+    connection: duckdb.DuckDBPyConnection,
+    run: RunWriter,
+    name: TableName,
+    files: list[Path],
+    is_whole: bool,
+    forget_deleted: bool,
+    progress: Progress,
 ) -> None:
     writer = run.open_table(name, "uniform")
-    writer.add_truncate()
-    deleted: list[str] = []
-    done = 0
-    spill = run.directory.parent / "spill"
-    limit = os.environ.get("DUCKDB_MEMORY_LIMIT") or MEMORY_LIMIT
+    read = {"files": [*map(str, files)]}
     try:
-        total = sum(pq.read_metadata(path).num_rows for path in files)
-        with duckdb.connect(config={"memory_limit": limit, "temp_directory": str(spill)}) as connection:
-            parameters = {"files": [*map(str, files)], "forget_deleted": forget_deleted}
-            batches = connection.execute(_LAST_TEXTS, parameters).to_arrow_reader(BATCH_ROWS)
-            for batch in batches:
-                _add(run, writer, batch, "upsert")
-                is_live = batch["is_live"].to_pylist()
-                deleted += [key for key, live in zip(batch["_id"].to_pylist(), is_live, strict=True) if not live]
-                writer.summary.document_bytes += batch["document"].nbytes
-                done += len(batch)
-                progress(str(name), done, total)
+        if is_whole or connection.execute(_HAS_TRUNCATE, read).fetchall() == [(True,)]:
+            writer.add_truncate()
+        connection.execute(_LAST_CHANGES, read)
+        total = connection.execute("select count(last_text) from last_changes").fetchall()[0][0]
+        done = 0
+        for batch in _batches(connection, _TEXTS, read | {"with_deleted": not forget_deleted}):
+            _add(run, writer, batch, "upsert")
+            writer.summary.document_bytes += batch["document"].nbytes
+            done += len(batch)
+            progress(str(name), done, total)
+        if not forget_deleted:
+            for batch in _batches(connection, _DELETIONS, read | {"with_unknown": not is_whole}):
+                _add(run, writer, batch, "delete")
+        progress(str(name), total, total)
     except (duckdb.Error, pa.ArrowException, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise ExtractError(f"{name} can't be folded: {reason}. The raw zone stays as it was") from error
-    finally:
-        shutil.rmtree(spill, ignore_errors=True)
-    for start in range(0, len(deleted), BATCH_ROWS):
-        ids = deleted[start : start + BATCH_ROWS]
-        rows = {"_id": ids, "_creation_time": [None] * len(ids), "document": [None] * len(ids)}
-        _add(run, writer, pa.RecordBatch.from_pydict(rows, DOCUMENT_SCHEMA), "delete")
-    progress(str(name), total, total)
+
+
+def _batches(
+    connection: duckdb.DuckDBPyConnection, query: str, parameters: dict[str, object]
+) -> Iterator[pa.RecordBatch]:
+    yield from connection.execute(query, parameters).to_arrow_reader(BATCH_ROWS)
 
 
 def _add(run: RunWriter, writer: TableWriter, batch: pa.RecordBatch, operation: str) -> None:
@@ -125,19 +223,17 @@ def _add(run: RunWriter, writer: TableWriter, batch: pa.RecordBatch, operation: 
     writer.add_changes(
         batch.select(DOCUMENT_SCHEMA.names).cast(DOCUMENT_SCHEMA),
         pa.repeat(pa.scalar(operation, pa.string()), count),
-        batch["_ts"] if "_ts" in batch.schema.names else pa.nulls(count, pa.int64()),
+        batch["_ts"],
         pa.array(range(first, first + count), pa.int64()),
     )
 
 
 def _delete_shadowed(zone: RawZone, keep: timedelta) -> None:
-    """Delete the runs before the newest compact one that was there long enough for every build to have moved on."""
-    now = datetime.now(UTC)
-    stands = [
-        run.run_id
-        for run in zone.runs()
-        if run.source["type"] == "compact" and now - datetime.fromisoformat(run.finished_at) >= keep
-    ]
-    for run_id in zone.run_ids():
-        if stands and run_id < stands[-1]:
-            zone.delete(run_id)
+    """Delete, oldest first, the runs that another has stood for long enough for every build to have moved on."""
+    before = datetime.now(UTC) - keep
+    old = [run_id for run_id in zone.run_ids() if run_id <= f"{before:%Y%m%dT%H%M%SZ-%f}"]
+    for run in zone.summaries(old):
+        if run.is_folded and datetime.fromisoformat(run.finished_at) <= before:
+            for run_id in zone.run_ids():
+                if run.stands_from <= run_id < run.run_id:
+                    zone.delete(run_id)

@@ -46,7 +46,7 @@ def lineage(run: RunSummary | None) -> str | None:
     """Name the state that a run leaves. A run that folds others into one leaves the state that they left."""
     if run is None:
         return None
-    return f"{run.sync['journal']}:{run.sync['page']}" if run.sync else run.run_id
+    return f"{run.sync['journal']}:{run.sync['page']}" if run.sync else run.stands_to
 
 
 @dataclass(frozen=True)

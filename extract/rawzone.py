@@ -19,7 +19,7 @@ import re
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -138,6 +138,26 @@ class RunSummary:
         """Number of lines set aside in all tables."""
         return sum(sum(table.rejected.values()) for table in self.tables)
 
+    @property
+    def bytes(self) -> int:
+        """Bytes of the tables' files."""
+        return sum(table.bytes for table in self.tables)
+
+    @property
+    def is_folded(self) -> bool:
+        """Tell whether the run was folded from others, see `extract.compact`."""
+        return self.source["type"] == "compact"
+
+    @property
+    def stands_from(self) -> str:
+        """The first of the runs that this one stands for, up to itself. Empty: it stands for all before it."""
+        return self.source.get("first", "") if self.is_folded else self.run_id
+
+    @property
+    def stands_to(self) -> str:
+        """The run whose state this one leaves: itself, or the last one that landed of those that it stands for."""
+        return self.source.get("last", self.run_id) if self.is_folded else self.run_id
+
     @classmethod
     def from_json(cls, text: str) -> "RunSummary":
         """Read a `run.json`. Raises ValueError, KeyError or TypeError if it isn't one."""
@@ -146,6 +166,10 @@ class RunSummary:
         summary = cls(**content, tables=tables)
         datetime.fromisoformat(summary.finished_at)
         return summary
+
+
+class ZoneBusy(ExtractError):
+    """Another process holds the lock."""
 
 
 class RawZone:
@@ -163,8 +187,12 @@ class RawZone:
 
     def runs(self) -> list[RunSummary]:
         """Return the summaries of the visible runs, oldest first. Raises ExtractError if one can't be read."""
+        return self.summaries(self.run_ids())
+
+    def summaries(self, run_ids: Iterable[str]) -> list[RunSummary]:
+        """Return the summaries of these runs, without those that are gone. Raises ExtractError if one can't be read."""
         summaries = []
-        for run_id in self.run_ids():
+        for run_id in run_ids:
             try:
                 summaries.append(self._summary(run_id))
             except ExtractError:
@@ -172,14 +200,31 @@ class RawZone:
                     raise  # otherwise it was folded and deleted just now
         return summaries
 
-    def files(self, table: TableName) -> list[Path]:
-        """Return the files of a table in all visible runs, oldest first. Raises ExtractError."""
-        return [
-            self.directory / run.run_id / found.file
-            for run in self.runs()
-            for found in run.tables
-            if (found.component, found.table) == (table.component, table.table)
-        ]
+    def standing_runs(self) -> list[RunSummary]:
+        """Return the summaries of the runs that no later one stands for, oldest first: the state is what they say.
+
+        Those that were folded aren't even read. Raises ExtractError if one can't be read.
+        """
+        while True:
+            standing: list[RunSummary] = []
+            try:
+                for run_id in reversed(self.run_ids()):
+                    if not standing or run_id < standing[-1].stands_from:
+                        standing.append(self._summary(run_id))
+            except ExtractError:
+                if (self.directory / run_id).exists():
+                    raise
+                continue  # it was folded and deleted just now: what stands for it is there
+            return standing[::-1]
+
+    def files(self, runs: Iterable[RunSummary]) -> dict[TableName, list[Path]]:
+        """Return the files of each table in these runs, in their order."""
+        files: dict[TableName, list[Path]] = {}
+        for run in runs:
+            for table in run.tables:
+                name = TableName(table.component, table.table)
+                files.setdefault(name, []).append(self.directory / run.run_id / table.file)
+        return files
 
     def _summary(self, run_id: str) -> RunSummary:
         path = self.directory / run_id / RUN_FILE
@@ -210,8 +255,8 @@ class RawZone:
     ) -> Generator["RunWriter"]:
         """Write a run: visible when the block ends, gone without a trace when it raises.
 
-        Raises ExtractError if the disk refuses, or if another process is writing to the zone; with `waits`, waits
-        until that one is done.
+        Raises ExtractError if the disk refuses, and ZoneBusy if another process is writing to the zone; with `waits`,
+        waits until that one is done.
         """
         with self.lock(waits=waits):
             incoming = self.directory / ".incoming"
@@ -244,7 +289,7 @@ class RawZone:
     def lock(self, name: str = ".lock", waits: bool = False) -> Generator[None]:
         """Hold one of the zone's locks. The system lets go of it when the process ends, however that happens.
 
-        Raises ExtractError if another process holds it, unless `waits`.
+        Raises ZoneBusy if another process holds it, unless `waits`.
         """
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
@@ -255,7 +300,7 @@ class RawZone:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
             except OSError as error:
-                raise ExtractError(
+                raise ZoneBusy(
                     f"another process is writing to {self.directory}: wait until it is done, then try again"
                 ) from error
             yield

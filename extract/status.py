@@ -6,7 +6,7 @@ from typing import Any
 
 from extract import current
 from extract.journal import Journal
-from extract.rawzone import RawZone, RunSummary, TableName
+from extract.rawzone import RawZone, RunSummary
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,8 @@ class Status:
 
     raw_dir: str
     runs: list[RunSummary]
+    folded: list[RunSummary]
+    """Runs that one of `runs` stands for: they are there until no build can be reading them any more."""
     current: dict[str, int]
     age_seconds: float | None
     """Seconds since the newest run was finished; None where there is none."""
@@ -28,31 +30,29 @@ class Status:
         return {
             "raw_dir": self.raw_dir,
             "run_count": len(self.runs),
+            "folded_run_count": len(self.folded),
             "age_seconds": self.age_seconds,
             "current": self.current,
             "sync": self.sync,
             "unfinished_sync": self.unfinished_sync,
-            "runs": [asdict(run) | {"rejected": run.rejected, "bytes": _bytes(run)} for run in self.runs],
+            "runs": [asdict(run) | {"rejected": run.rejected, "bytes": run.bytes} for run in self.runs],
         }
 
 
 def status(zone: RawZone) -> Status:
     """Read the zone. Raises ExtractError if a run can't be read."""
-    runs = zone.runs()
-    tables = sorted({TableName(table.component, table.table) for run in runs for table in run.tables})
-    documents = {str(name): current.read(zone.files(name)).documents for name in tables}
+    runs = zone.standing_runs()
+    folded = zone.summaries({*zone.run_ids()} - {run.run_id for run in runs})
+    documents = {str(name): current.read(files).documents for name, files in sorted(zone.files(runs).items())}
     journal = Journal(zone)
     waiting = sum(bool(note.changed) for note in journal.notes.values())
     age = datetime.now(UTC) - datetime.fromisoformat(runs[-1].finished_at) if runs else None
     return Status(
         str(zone.directory),
         runs,
+        folded,
         documents,
         age.total_seconds() if age else None,
         runs[-1].sync if runs else None,
         {"pages": waiting, "started_at": journal.header.started_at} if journal.header and waiting else None,
     )
-
-
-def _bytes(run: RunSummary) -> int:
-    return sum(table.bytes for table in run.tables)

@@ -12,12 +12,14 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
 from extract import current
 from extract.changes import write_pages
 from extract.client import ApiError, Client
+from extract.current import Current
 from extract.data_sync import DataSync, NoDataSync
 from extract.errors import ExtractError
 from extract.journal import Header, Journal, lineage, new_header
@@ -287,10 +289,10 @@ class Sync:
 
     def _known_counts(self) -> dict[str, int]:
         """Return how many documents of each table are visible now; 1 where it is only known that there may be some."""
-        state = self._zone.newest()
-        counts = {str(table): 1 for table in self._tables if self._zone.files(table)}
-        if state and state.sync:
-            counts |= {name: found["documents"] for name, found in state.sync["tables"].items()}
+        runs = self._zone.standing_runs()
+        counts = {str(table): 1 for table in self._tables if table in self._zone.files(runs)}
+        if runs and runs[-1].sync:
+            counts |= {name: found["documents"] for name, found in runs[-1].sync["tables"].items()}
         return counts
 
     # What the API doesn't tell
@@ -391,17 +393,21 @@ class Sync:
         What stays unsure to the last is wrong enough for a whole export.
         """
         tables, unsure, wrong = {}, {}, {}
+        runs = self._zone.standing_runs()
+        landed = self._zone.files(runs)
         later = self._changes_after(point)
         begun_later = {*self._truncated(point, self._journal.newest())}
         for table in self._tables:
             look, place = sizes.get(table, TableLook(0, None)), (table.component, table.table)
             written = run.directory / f"{table}.parquet"
-            files = [*self._zone.files(table), *([written] if written.exists() else [])]
-            ours = current.read(files, look.oldest)
+            files = [*landed.get(table, []), *([written] if written.exists() else [])]
+            known = _known(table, runs[-1].sync if runs and not written.exists() else None, look)
+            ours = known or current.read(files, look.oldest)
             has_oldest = ours.has_asked or not look.oldest
             numbers = f"{ours.documents:,} document(s) came, and the deployment has {look.size:,} or others"
             tables[str(table)] = {
                 "documents": ours.documents,
+                "oldest": ours.oldest,
                 "verified": table in quiet and has_oldest and ours.documents == look.size,
             }
             if table not in sizes and ours.documents:
@@ -486,3 +492,11 @@ class Sync:
             ) from error
         self._landed(run, point, look)
         return run
+
+
+def _known(table: TableName, sync: dict[str, Any] | None, look: TableLook) -> Current | None:
+    """Return what an earlier sync has counted in a table that didn't change, where that answers what is asked of it."""
+    found = (sync or {"tables": {}})["tables"].get(str(table), {})
+    if "oldest" not in found or found["oldest"] != look.oldest:
+        return None
+    return Current(found["documents"], has_asked=look.oldest is not None, oldest=look.oldest)

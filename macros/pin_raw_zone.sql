@@ -24,23 +24,41 @@
     {% set run_files = raw_dir | replace("'", "''") ~ '/[0-9]*T[0-9]*Z-*/run.json' %}
     {% set any_run = run_query("select count(*) from glob('" ~ run_files ~ "')").columns[0].values()[0] %}
     create or replace table raw.build_runs as
+    with visible as (
+        select
+            content ->> '$.run_id' as run_id,
+            parse_dirpath(filename) as directory,
+            content ->> '$.source.type' as source_type,
+            coalesce(content ->> '$.source.first', '') as first_folded,
+            content
+        from
+            {% if any_run %}
+            (select filename, cast(content as json) as content from read_text('{{ run_files }}'))
+            {% else %}
+            (select null::varchar as filename, null::json as content where false)
+            {% endif %}
+    ),
+    standing as (
+        select * from visible
+        where not exists (
+            from visible as later
+            where later.source_type = 'compact'
+              and visible.run_id >= later.first_folded
+              and visible.run_id < later.run_id
+        )
+    )
     select
-        content ->> '$.run_id' as run_id,
-        (row_number() over (order by content ->> '$.run_id') - 1)::integer as run_index,
+        run_id,
+        (row_number() over (order by run_id) - 1)::integer as run_index,
         content ->> '$.kind' as kind,
         cast(content ->> '$.finished_at' as timestamptz) at time zone 'UTC' as landed_at,
         cast(content ->> '$.snapshot_ts' as bigint) as snapshot_ts,
-        content ->> '$.source.type' as source_type,
+        source_type,
         content ->> '$.source.name' as source_name,
-        parse_dirpath(filename) as directory,
+        directory,
         from_json(content -> '$.tables', '[{"name": "VARCHAR", "file": "VARCHAR", "rows": "BIGINT"}]') as tables,
         '{{ invocation_id }}' as invocation_id
-    from
-        {% if any_run %}
-        (select filename, cast(content as json) as content from read_text('{{ run_files }}'))
-        {% else %}
-        (select null::varchar as filename, null::json as content where false)
-        {% endif %}
+    from standing
 {% endmacro %}
 
 

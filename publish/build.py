@@ -191,10 +191,10 @@ def first_line(error: duckdb.Error) -> str:
 
 def _refuse_unless_current(zone: RawZone, runs: list[SourceRun], newer_runs_ok: bool) -> None:
     built, visible = {run.run_id for run in runs}, set(zone.run_ids())
-    newer = sorted(visible - built)
-    if newer and not newer_runs_ok:
+    newest = zone.newest()
+    if newest and newest.stands_to > max(built) and not newer_runs_ok:
         raise PublishError(
-            f"run {newer[-1]} landed in {zone.directory} after the build began: run dbt build, "
+            f"run {newest.stands_to} landed in {zone.directory} after the build began: run dbt build, "
             "or publish what it made with --newer-runs-ok"
         )
     if gone := sorted(built - visible):
