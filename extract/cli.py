@@ -36,6 +36,7 @@ Land Convex documents in the raw zone, byte for byte, as immutable runs of Parqu
 
 exit codes: 0 done; 1 failed, with one line on stderr that says what to do; 2 wrong usage
 settings:   flags first, then the environment, then .env: RAW_DIR (data/raw), EXPORT_ZIP_PASSWORD,
+            COMPACT_AFTER (50), DUCKDB_MEMORY_LIMIT (1GB, of compact),
             CONVEX_URL and CONVEX_DEPLOY_KEY, or CONVEX_SELF_HOSTED_URL and CONVEX_SELF_HOSTED_ADMIN_KEY
 """
 LOAD = """\

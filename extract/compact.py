@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from extract.documents import DOCUMENT_SCHEMA
-from extract.errors import ExtractError
+from extract.errors import ExtractError, raise_if_interrupted
 from extract.rawzone import REJECTED_FILE, RawZone, RunSummary, RunWriter, TableName, TableWriter, ZoneBusy
 from extract.settings import setting
 
@@ -206,7 +206,8 @@ def _fold_table(
             for batch in _batches(connection, _DELETIONS, read | {"with_unknown": not is_whole}):
                 _add(run, writer, batch, "delete")
         progress(str(name), total, total)
-    except (duckdb.Error, pa.ArrowException, OSError) as error:
+    except (duckdb.Error, pa.ArrowException, OSError, RuntimeError) as error:
+        raise_if_interrupted(error)
         reason = str(error).partition("\n")[0]
         raise ExtractError(f"{name} can't be folded: {reason}. The raw zone stays as it was") from error
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from extract.errors import ExtractError
+from extract.errors import ExtractError, raise_if_interrupted
 
 MEMORY_LIMIT = "512MB"
 
@@ -51,7 +51,8 @@ def read(files: Sequence[Path], asked_id: str | None = None) -> Current:
             duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "temp_directory": spill}) as connection,
         ):
             row = connection.execute(_COUNT, {"files": [*map(str, files)], "id": asked_id}).fetchone()
-    except (duckdb.Error, OSError) as error:
+    except (duckdb.Error, OSError, RuntimeError) as error:
+        raise_if_interrupted(error)
         reason = str(error).partition("\n")[0]  # what follows shows the place in the query
         raise ExtractError(
             f"the files of {files[-1].stem} in {files[-1].parents[1]} can't be read: {reason}"

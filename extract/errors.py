@@ -3,3 +3,9 @@
 
 class ExtractError(Exception):
     """What went wrong and what to do about it, in one line."""
+
+
+def raise_if_interrupted(error: Exception) -> None:
+    """Raise KeyboardInterrupt where DuckDB hands on a Ctrl-C as an error of its own, or as Arrow's."""
+    if "interrupted" in str(error).lower():
+        raise KeyboardInterrupt from error

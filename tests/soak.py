@@ -34,6 +34,8 @@ PAGE_PATHS = ("/api/v1/data/sync", "/api/list_snapshot", "/api/document_deltas")
 PAUSE_SECONDS, OLDER_API_PAUSE_SECONDS = 0.02, 0.06
 """Between two transactions, on average. The older API's small pages couldn't follow more beside faults and kills."""
 STATES_PER_KILLS = 15
+COMPACT_AFTER = 4
+"""Runs that may stand: few, so that the sync folds them all the time."""
 MEANINGFUL_FAILURE = "kept being imported, dropped or made"
 
 
@@ -152,6 +154,7 @@ class Soak:
             "CONVEX_URL": deployment.url,
             "CONVEX_DEPLOY_KEY": deployment.key,
             "RAW_DIR": str(raw),
+            "COMPACT_AFTER": str(COMPACT_AFTER),
             "PYTHONPATH": str(ROOT),
         }
 

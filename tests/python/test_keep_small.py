@@ -80,35 +80,37 @@ def only_standing(raw: Path, folder: Path) -> Path:
 
 # What is said stays the same
 
-keys = st.sampled_from("abcd")
-change = st.one_of(
-    st.tuples(st.just("upsert"), keys, st.text(st.characters(exclude_categories=["Cs"]), max_size=8)),
-    st.tuples(st.just("delete"), keys, st.just("")),
-    st.tuples(st.just("truncate"), st.just(""), st.just("")),
-)
-run_of_changes = st.lists(st.tuples(st.sampled_from(["palettes", "tags", "part.tags"]), change), max_size=6)
+KEYS = "abcd"
+TABLES = ["palettes", "tags", "part.tags"]
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+operations = st.sampled_from(["upsert"] * 5 + ["delete"] * 5 + ["truncate"])
+changes = st.tuples(st.sampled_from(TABLES), st.tuples(operations, st.sampled_from(KEYS), text))
+LARGE: Changes = [
+    (table, ("upsert", key, random.Random(key).randbytes(50_000).hex())) for table in TABLES for key in KEYS
+]
+"""What is rarely folded, as it is large beside the runs after it."""
 
 
-@settings(max_examples=15)
+@settings(max_examples=20)
 @given(
-    runs=st.lists(run_of_changes, min_size=1, max_size=10),
+    runs=st.lists(st.lists(changes, min_size=1, max_size=5), min_size=1, max_size=10),
     after=st.integers(1, 4),
-    sweeps=st.lists(st.booleans(), min_size=10, max_size=10),
-    whole=st.sets(st.integers(0, 9), max_size=2),
+    sweeps=st.lists(st.booleans(), min_size=11, max_size=11),
+    whole=st.sets(st.integers(0, 10), max_size=1),
 )
 def test_whatever_lands_the_runs_that_stand_say_what_all_of_them_said(
     runs: list[Changes], after: int, sweeps: list[bool], whole: set[int]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         plain, folded = RawZone(Path(folder, "plain")), RawZone(Path(folder, "folded"))
-        for number, changes in enumerate(runs):
+        for number, changes in enumerate([LARGE, *runs]):
             land(plain, changes)
             land(folded, changes)
+            stood = [run.run_id for run in folded.standing_runs()]
             keep = timedelta(0) if sweeps[number] else KEEP
-            if number in whole:
-                compact(folded, keep)
-            else:
-                keep_small(folded, after, keep)
+            written = compact(folded, keep) if number in whole else keep_small(folded, after, keep)
+            stand = [run.run_id for run in folded.standing_runs()]
+            assert stand == ([*stood[: len(stand) - 1], written.run_id] if written else stood)
         wanted = everything(plain.directory)
         assert everything(folded.directory) == wanted
         assert everything(only_standing(folded.directory, Path(folder, "standing"))) == wanted
