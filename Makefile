@@ -236,6 +236,10 @@ bench-queries: $(RUNTIME) ## time of the table functions, with a build's rows co
 bench-sync: $(RUNTIME) $(AIRBYTE) ## documents per second of a sync, beside airbyte-source-convex (DOCUMENTS=1000000, RUNS=3)
 	PYTHONPATH=.:tests $(BIN)/python -m benchmarks.sync_speed --documents $(or $(DOCUMENTS),1000000) --runs $(or $(RUNS),3)
 
+.PHONY: bench-upkeep
+bench-upkeep: $(RUNTIME) ## time and memory of folding runs, and of many small ones (DOCUMENTS=300000, SMALL_RUNS=1000)
+	PYTHONPATH=. $(BIN)/python -m benchmarks.raw_zone_upkeep --build --documents $(or $(DOCUMENTS),300000) --small-runs $(or $(SMALL_RUNS),1000)
+
 .PHONY: soak
 soak: $(DEV) ## a sync under constant change, faults and SIGKILL: nothing is lost (KILLS=200, SEED=1, OLDER_API=1)
 	PYTHONPATH=.:tests $(BIN)/python tests/soak.py --kills $(or $(KILLS),200) --seed $(or $(SEED),1) $(if $(OLDER_API),--older-api)

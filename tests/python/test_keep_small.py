@@ -9,7 +9,7 @@ import sys
 import tempfile
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,9 +22,12 @@ from raw_zone_reader import Reader, State
 from warehouse import Warehouse
 
 from extract.compact import GROWTH, KEEP, compact, keep_small, newest_small
+from extract.current import Current
 from extract.documents import DOCUMENT_SCHEMA
+from extract.queries import TableLook
 from extract.rawzone import RawZone, RunSummary, TableName, TableSummary
 from extract.status import status
+from extract.sync import _known
 from publish.build import SourceRun, _refuse_unless_current
 from publish.errors import PublishError
 
@@ -347,3 +350,21 @@ def test_what_is_forgotten_is_no_longer_what_was_built(extract: Extract, tmp_pat
     assert last_texts(tmp_path / "standing")["palettes"].keys() == {"b"}
     with pytest.raises(PublishError, match="after the build began"):
         _refuse_unless_current(zone, built, False)
+
+
+@pytest.mark.parametrize(
+    ("found", "looked", "answer"),
+    [
+        ({"documents": 2, "oldest": "a"}, TableLook(2, "a"), Current(2, True, "a")),
+        ({"documents": 0, "oldest": None}, TableLook(0, None), Current(0, False, None)),
+        ({"documents": 2, "oldest": "a"}, TableLook(2, "b"), None),
+        ({"documents": 2}, TableLook(2, "a"), None),
+        ({"documents": 2}, TableLook(0, None), None),
+    ],
+)
+def test_what_was_counted_is_believed_only_while_the_oldest_document_is_the_same(
+    found: dict[str, Any], looked: TableLook, answer: Current | None
+) -> None:
+    assert _known(TableName("", "t"), {"tables": {"t": found}}, looked) == answer
+    assert _known(TableName("", "other"), {"tables": {"t": found}}, looked) is None
+    assert _known(TableName("", "t"), None, looked) is None
