@@ -23,7 +23,7 @@ KEEP = timedelta(days=1)
 """How long folded runs stay, so that no build that began before loses a file."""
 COMPACT_AFTER = 50
 GROWTH = 2
-"""A run is folded once more when what came after it is at least half as large: see docs/decisions/0016."""
+"""A run is folded once more when what came after it is at least half as large: see docs/decisions/0017."""
 
 Progress = Callable[[str, int, int], None]
 

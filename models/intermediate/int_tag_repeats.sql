@@ -13,7 +13,7 @@ listed_values as not materialized (
     select
         tag_values.result_key,
         tag_values.group_key,
-        tag_values.may_repeat,
+        tag_values.is_repeat_possible,
         texts.*
     from {{ ref('int_tag_values') }} as tag_values
     inner join texts
@@ -28,7 +28,7 @@ suspects as (
         result_key,
         attribute_key
     from listed_values
-    where may_repeat or canonical_tag <> raw_value
+    where is_repeat_possible or canonical_tag <> raw_value
 
 ),
 

@@ -30,7 +30,7 @@ select
     tag_values.attribute_key,
     tag_values.value_index,
     texts.text_key,
-    tag_values.may_repeat,
+    tag_values.is_repeat_possible,
     surplus.result_key is not null as is_surplus,
     texts.is_countable and surplus.result_key is null and answers.group_key is not null as is_counted
 from tag_values

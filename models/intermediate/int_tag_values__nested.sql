@@ -27,6 +27,6 @@ select
     cast(
         row_number() over (partition by result_key, attribute_key order by value_index, leaf_index) - 1 as integer
     ) as value_index,
-    may_repeat,
+    is_repeat_possible,
     leaf as json_text
 from leaves

@@ -46,7 +46,7 @@ select
     result_key,
     attribute_key,
     is_nested,
-    is_nested or list_unique(elements) < len(elements) as may_repeat,
+    is_nested or list_unique(elements) < len(elements) as is_repeat_possible,
     cast(generate_subscripts(elements, 1) - 1 as integer) as value_index,
     coalesce(unnest(elements), 'null') as json_text
 from elements
