@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.bench import PROJECT, Cost, measure
+from benchmarks.measuring import PROJECT, Cost, measure
 from benchmarks.generate import generate
 from extract.documents import DOCUMENT_SCHEMA
 from extract.load import load
