@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measuring import PROJECT, Cost, measure
 from benchmarks.generate import generate
+from benchmarks.measuring import PROJECT, Cost, measure
 from extract.documents import DOCUMENT_SCHEMA
 from extract.load import load
 from extract.rawzone import RawZone, TableName
