@@ -1,3 +1,4 @@
+-- Lists in the making can't be spilled, so these come after the others. depends_on: {{ ref('int_consensus_lists') }}
 with
 
 counts as (
