@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -134,21 +134,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_shared(parser, None, False)
     parser.set_defaults(run=_publish)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    command = commands.add_parser(
-        "verify",
-        help="compare a set with its manifest",
-        description=VERIFY,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = _command(commands, "verify", "compare a set with its manifest", VERIFY, _verify)
     command.add_argument("set", nargs="?", metavar="SET")
     _add_shared(command, argparse.SUPPRESS, argparse.SUPPRESS)  # what was given before the command counts too
-    command.set_defaults(run=_verify)
-    command = commands.add_parser(
-        "diff",
-        help="compare the last build with a set",
-        description=DIFF,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = _command(commands, "diff", "compare the last build with a set", DIFF, _diff)
     command.add_argument("set", nargs="?", metavar="SET")
     command.add_argument(
         "--limit", type=_not_negative, default=3, metavar="N", help="show N rows of each kind of change (3)"
@@ -156,23 +145,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--markdown", action="store_true", help="print it as Markdown, for a pull request")
     command.add_argument("--exit-code", action="store_true", help="exit with 1 if anything differs")
     _add_shared(command, argparse.SUPPRESS, argparse.SUPPRESS)
-    command.set_defaults(run=_diff)
-    command = commands.add_parser(
-        "console",
-        help="open a read-only SQL shell on a set",
-        description=CONSOLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = _command(commands, "console", "open a read-only SQL shell on a set", CONSOLE, _console)
     command.add_argument("--set", metavar="SET", help="a build id or a directory (default: the current set)")
     command.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="what DuckDB's shell takes, after --")
     command.add_argument("--publish-dir", metavar="DIR", default=argparse.SUPPRESS, help="where the sets are")
-    command.set_defaults(run=_console)
-    command = commands.add_parser(
-        "push",
-        help="replace the results on a Convex deployment by those of a set",
-        description=PUSH,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = _command(commands, "push", "replace the results on a Convex deployment by those of a set", PUSH, _push)
     command.add_argument("set", nargs="?", metavar="SET", help="a build id or a directory (default: the current set)")
     command.add_argument("--url", help="the deployment's address (default: CONVEX_URL or CONVEX_SELF_HOSTED_URL)")
     command.add_argument("--dry-run", action="store_true", help="say what would be replaced, and replace nothing")
@@ -185,8 +162,21 @@ def _parser() -> argparse.ArgumentParser:
         "--retry-for", type=duration, default=timedelta(minutes=10), metavar="TIME", help="give up after (10m)"
     )
     _add_shared(command, argparse.SUPPRESS, argparse.SUPPRESS)
-    command.set_defaults(run=_push)
     return parser
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    what: str,
+    description: str,
+    run: Callable[[argparse.Namespace], int],
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        name, help=what, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    command.set_defaults(run=run)
+    return command
 
 
 def _add_shared(parser: argparse.ArgumentParser, no_directory: str | None, no_json: str | bool) -> None:
