@@ -228,6 +228,10 @@ bench: $(RUNTIME) $(POLARS) unzip ## time and memory of every stage, beside peer
 bench-growth: $(RUNTIME) unzip ## how time and memory grow, into benchmarks/results.md (SCALE="5000 10000 20000 40000 80000" palettes, RUNS=1)
 	$(BIN)/python -m benchmarks.growth --palettes $(or $(SCALE),5000 10000 20000 40000 80000) --runs $(or $(RUNS),1) $(BENCH_RESULTS)
 
+.PHONY: bench-changes
+bench-changes: $(RUNTIME) ## what a build costs after a sync, into benchmarks/results.md (SCALE=40000, RUNS=3)
+	$(BIN)/python -m benchmarks.changes --palettes $(or $(SCALE),40000) --runs $(or $(RUNS),3) $(BENCH_RESULTS)
+
 .PHONY: bench-queries
 bench-queries: $(RUNTIME) ## time of the table functions, with a build's rows copied up to SCALE palettes (SCALE=40000, RUNS=15)
 	PYTHONPATH=. $(BIN)/python benchmarks/queries.py --palettes $(or $(SCALE),40000) --runs $(or $(RUNS),15)
@@ -243,6 +247,10 @@ bench-upkeep: $(RUNTIME) ## time and memory of folding runs, and of many small o
 .PHONY: soak
 soak: $(DEV) ## a sync under constant change, faults and SIGKILL: nothing is lost (KILLS=200, SEED=1, OLDER_API=1)
 	PYTHONPATH=.:tests $(BIN)/python tests/soak.py --kills $(or $(KILLS),200) --seed $(or $(SEED),1) $(if $(OLDER_API),--older-api)
+
+.PHONY: soak-builds
+soak-builds: $(DEV) ## random histories of a project: what a build keeps is what a build of everything makes (HISTORIES=20)
+	HISTORIES=$(or $(HISTORIES),20) $(BIN)/pytest tests/python/test_builds_by_change.py
 
 .PHONY: soak-publish
 soak-publish: $(DEV) ## readers of what is published, while publishers are killed (PUBLISHES=20, KILLS=20, SEED=1)

@@ -72,13 +72,21 @@ summed as (
 
 ),
 
+all_tags as (
+
+    select * from {{ bare(ref('int_canonical_tags')) }}
+
+),
+
 in_order as (
 
     select
-        palette_key,
-        attribute,
-        {{ tags_in_order('canonical_tag_key', 'result_count') }} as tags
+        summed.palette_key,
+        summed.attribute,
+        {{ tags_in_order('summed.canonical_tag_key', 'summed.result_count', 'all_tags.name_order') }} as tags
     from summed
+    inner join all_tags
+        on summed.canonical_tag_key = all_tags.canonical_tag_key
     group by all
 
 ),
@@ -104,7 +112,7 @@ side_by_side as (
 tag_names as (
 
     select list(canonical_tag order by canonical_tag_key) as tag_names
-    from {{ bare(ref('int_canonical_tags')) }}
+    from all_tags
 
 )
 

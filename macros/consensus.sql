@@ -6,16 +6,26 @@
 {% endmacro %}
 
 
-{# Sorting a list afterwards takes a fifth of what `list(… order by …)` takes. #}
-{% macro tags_in_order(canonical_tag_key, result_count) -%}
+{#
+    Sorting a list afterwards takes a fifth of what `list(… order by …)` takes. `order_among_equals` may be the rank itself.
+#}
+{% macro tags_in_order(canonical_tag_key, result_count, order_among_equals) -%}
     list_transform(
         list_sort(list(struct_pack(
-            negated_count := cast(-{{ result_count }} as integer), canonical_tag_key := {{ canonical_tag_key }}
+            negated_count := cast(-{{ result_count }} as integer),
+            order_among_equals := cast({{ order_among_equals }} as integer),
+            canonical_tag_key := {{ canonical_tag_key }}
         ))),
         lambda counted: struct_pack(
             canonical_tag_key := counted.canonical_tag_key, result_count := -counted.negated_count
         )
     )
+{%- endmacro %}
+
+
+{# Sets of models have a bit for each model known, and some to spare: a new model mostly finds its place. #}
+{% macro model_set_length(model_count) -%}
+    cast(64 * ceil(greatest({{ model_count }}, 1) / 64) as integer)
 {%- endmacro %}
 
 

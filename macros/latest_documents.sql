@@ -4,6 +4,7 @@
         _id,
         _creation_time,
         _ordinal,
+        _run_id,
         {{ readable_json('document') }} as document
     from {{ source }}
     where

@@ -1,5 +1,5 @@
 {# Each document is parsed once, into the JSON texts of its fields. #}
-{% macro typed_fields(documents, fields) %}
+{% macro typed_fields(documents, fields, also=[]) %}
     {%- set names = [] -%}
     {%- for field in fields if field.name.split('.')[0] not in names -%}
         {%- do names.append(field.name.split('.')[0]) -%}
@@ -7,6 +7,9 @@
     select
         _id,
         _ordinal,
+        {%- for column in also %}
+        {{ column }},
+        {%- endfor %}
         {{ milliseconds_to_timestamp('_creation_time') }} as created_at,
         {%- for field in fields %}
         {{ field_value(field) }} as {{ field.column }},

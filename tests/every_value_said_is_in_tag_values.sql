@@ -4,9 +4,7 @@ with
 
 sampled as (
 
-    select
-        _ordinal,
-        result_id
+    select result_id
     from {{ ref('int_tag_results') }}
     where
         status = 'success'
@@ -20,8 +18,10 @@ landed as materialized (
         sampled.result_id,
         {{ readable_json('source.document') }} as document
     from {{ source('raw', 'palette_tags') }} as source
+    inner join {{ ref('stg_convex__palette_tag_versions') }} as versions
+        on source._ordinal = versions._ordinal
     inner join sampled
-        on source._ordinal = sampled._ordinal
+        on versions.result_id = sampled.result_id
 
 ),
 

@@ -3,12 +3,19 @@ with
 text_counts as (
 
     select * from {{ ref('int_text_counts') }}
+    where group_key > {{ greatest_kept('group_key') }}
 
 ),
 
 texts as (
 
     select * from {{ ref('int_tag_texts') }}
+
+),
+
+canonical_tags as (
+
+    select * from {{ ref('int_canonical_tags') }}
 
 ),
 
@@ -33,16 +40,33 @@ summed as (
         on text_counts.text_key = texts.text_key
     group by all
 
+),
+
+counted as (
+
+    select
+        summed.*,
+        summed.occurrences - coalesce(repeats.repeats, 0) as result_count
+    from summed
+    left join repeats
+        on summed.group_key = repeats.group_key and summed.canonical_tag_key = repeats.canonical_tag_key
+
 )
 
 select
-    summed.group_key,
-    summed.attribute_key,
-    summed.canonical_tag_key,
-    summed.is_published,
-    cast(summed.occurrences as bigint) as occurrences,
-    cast(summed.occurrences - coalesce(repeats.repeats, 0) as bigint) as result_count,
-    summed.model_set
-from summed
-left join repeats
-    on summed.group_key = repeats.group_key and summed.canonical_tag_key = repeats.canonical_tag_key
+    counted.group_key,
+    counted.attribute_key,
+    counted.canonical_tag_key,
+    counted.is_published,
+    cast(counted.occurrences as integer) as occurrences,
+    cast(counted.result_count as integer) as result_count,
+    counted.model_set,
+    cast(
+        row_number() over (
+            partition by counted.group_key, counted.attribute_key
+            order by counted.is_published desc, counted.result_count desc, canonical_tags.name_order asc
+        ) as integer
+    ) as rank
+from counted
+inner join canonical_tags
+    on counted.canonical_tag_key = canonical_tags.canonical_tag_key

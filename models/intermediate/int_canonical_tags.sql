@@ -1,6 +1,23 @@
-select distinct
-    canonical_tag_key,
-    attribute_key,
-    attribute,
-    canonical_tag
-from {{ ref('int_tag_texts') }}
+with
+
+canonical_tags as (
+
+    select * from {{ ref('int_canonical_tag_keys') }}
+
+),
+
+attributes as (
+
+    select * from {{ ref('int_attributes') }}
+
+)
+
+select
+    canonical_tags.canonical_tag_key,
+    canonical_tags.attribute_key,
+    attributes.attribute,
+    canonical_tags.canonical_tag,
+    row_number() over (order by attributes.attribute, canonical_tags.canonical_tag) as name_order
+from canonical_tags
+inner join attributes
+    on canonical_tags.attribute_key = attributes.attribute_key

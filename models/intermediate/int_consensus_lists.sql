@@ -3,7 +3,7 @@ with
 counts as (
 
     select * from {{ ref('int_canonical_counts') }}
-    where is_published
+    where is_published and group_key > {{ greatest_kept('group_key') }}
 
 ),
 
@@ -18,7 +18,7 @@ lists as (
     select
         group_key,
         attribute_key,
-        {{ tags_in_order('canonical_tag_key', 'result_count') }} as tags
+        {{ tags_in_order('canonical_tag_key', 'result_count', 'rank') }} as tags
     from counts
     group by all
 

@@ -11,6 +11,13 @@ counts as (
 palette_versions as (
 
     select * from {{ ref('int_palette_versions') }}
+    where palette_key > {{ greatest_kept('palette_key') }}
+
+),
+
+canonical_tags as (
+
+    select * from {{ ref('int_canonical_tags') }}
 
 ),
 
@@ -37,10 +44,12 @@ summed as (
 lists as (
 
     select
-        palette_key,
-        attribute_key,
-        {{ tags_in_order('canonical_tag_key', 'result_count') }} as tags
+        summed.palette_key,
+        summed.attribute_key,
+        {{ tags_in_order('summed.canonical_tag_key', 'summed.result_count', 'canonical_tags.name_order') }} as tags
     from summed
+    inner join canonical_tags
+        on summed.canonical_tag_key = canonical_tags.canonical_tag_key
     group by all
 
 )

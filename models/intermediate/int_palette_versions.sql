@@ -1,27 +1,35 @@
 with
 
-results as (
+grouped as (
 
-    select * from {{ ref('int_tag_results') }}
+    select * from {{ ref('int_palette_versions__grouped') }}
 
 ),
 
-grouped as (
+changed as (
+
+    select grouped.*
+    from grouped
+    {% if is_incremental() %}
+    anti join {{ this }} as kept
+        on grouped.palette_seed = kept.palette_seed and grouped.palette_state = kept.palette_state
+    {% endif %}
+
+),
+
+numbered as (
 
     select
-        palette_seed,
-        prompt_version,
-        count(*) as result_count,
-        count(*) filter (where status = 'success') as success_count,
-        max(created_at) filter (where status = 'success') as last_success_at
-    from results
-    where palette_seed is not null and prompt_version is not null
-    group by all
+        cast(
+            {{ last_key_given() }} + row_number() over (order by palette_seed, prompt_version) as integer
+        ) as group_key,
+        *
+    from changed
 
 )
 
 select
-    cast(row_number() over (order by palette_seed, prompt_version) as integer) as group_key,
-    cast(dense_rank() over (order by palette_seed) as integer) as palette_key,
-    *
-from grouped
+    group_key,
+    cast(min(group_key) over (partition by palette_seed) as integer) as palette_key,
+    * exclude (group_key)
+from numbered

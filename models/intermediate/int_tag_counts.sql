@@ -3,12 +3,19 @@ with
 text_counts as (
 
     select * from {{ ref('int_text_counts') }}
+    where group_key > {{ greatest_kept('group_key') }}
 
 ),
 
 texts as (
 
     select * from {{ ref('int_tag_texts') }}
+
+),
+
+tags as (
+
+    select * from {{ ref('int_tags') }}
 
 ),
 
@@ -23,6 +30,7 @@ summed as (
 
     select
         text_counts.group_key,
+        texts.attribute_key,
         texts.tag_key,
         sum(text_counts.occurrences) as occurrences,
         bit_or(text_counts.model_set) as model_set
@@ -31,14 +39,32 @@ summed as (
         on text_counts.text_key = texts.text_key
     group by all
 
+),
+
+counted as (
+
+    select
+        summed.*,
+        summed.occurrences - coalesce(repeats.repeats, 0) as result_count
+    from summed
+    left join repeats
+        on summed.group_key = repeats.group_key and summed.tag_key = repeats.tag_key
+
 )
 
 select
-    summed.group_key,
-    summed.tag_key,
-    cast(summed.occurrences as bigint) as occurrences,
-    cast(summed.occurrences - coalesce(repeats.repeats, 0) as bigint) as result_count,
-    summed.model_set
-from summed
-left join repeats
-    on summed.group_key = repeats.group_key and summed.tag_key = repeats.tag_key
+    counted.group_key,
+    counted.attribute_key,
+    counted.tag_key,
+    cast(counted.occurrences as integer) as occurrences,
+    cast(counted.result_count as integer) as result_count,
+    counted.model_set,
+    cast(
+        row_number() over (
+            partition by counted.group_key, counted.attribute_key
+            order by counted.result_count desc, tags.name_order asc
+        ) as integer
+    ) as rank
+from counted
+inner join tags
+    on counted.tag_key = tags.tag_key

@@ -1,9 +1,15 @@
 with
 
+answers as (
+
+    select * from {{ ref('int_answers') }}
+    where group_key > {{ greatest_kept('group_key') }}
+
+),
+
 texts as (
 
-    select *
-    from {{ ref('int_tag_texts') }}
+    select * from {{ ref('int_tag_texts') }}
     where not is_categorical
 
 ),
@@ -12,12 +18,15 @@ listed_values as not materialized (
 
     select
         tag_values.result_key,
-        tag_values.group_key,
         tag_values.is_repeat_possible,
         texts.*
     from {{ ref('int_tag_values') }} as tag_values
     inner join texts
         on tag_values.text_key = texts.text_key
+    {% if is_incremental() %}
+    semi join answers
+        on tag_values.result_key = answers.result_key
+    {% endif %}
     where tag_values.is_counted
 
 ),
@@ -36,12 +45,14 @@ suspect_values as (
 
     select
         listed_values.result_key,
-        listed_values.group_key,
+        answers.group_key,
         listed_values.tag_key,
         listed_values.canonical_tag_key
     from listed_values
     semi join suspects
         on listed_values.result_key = suspects.result_key and listed_values.attribute_key = suspects.attribute_key
+    inner join answers
+        on listed_values.result_key = answers.result_key
 
 ),
 

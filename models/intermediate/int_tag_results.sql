@@ -1,3 +1,11 @@
+{% set changed %}
+    select versions.*
+    from {{ ref('stg_convex__palette_tag_versions') }} as versions
+    anti join {{ this }} as kept
+        on versions.result_id = kept.result_id and versions.document_hash = kept.document_hash
+{% endset %}
+{% set first_run_of_changed = first_run(changed) %}
+
 with
 
 results as (
@@ -6,6 +14,11 @@ results as (
         *,
         coalesce(json_type(tags), 'NULL') as tags_type
     from {{ ref('stg_convex__palette_tags') }}
+    {% if is_incremental() %}
+    where
+        _run_id >= '{{ first_run_of_changed }}'
+        and _ordinal in (select _ordinal from ({{ changed }}))
+    {% endif %}
 
 ),
 
@@ -14,6 +27,7 @@ judged as (
     select
         _ordinal,
         result_id,
+        hash(document) as document_hash,
         palette_seed,
         prompt_version,
         provider,
@@ -35,6 +49,8 @@ judged as (
 )
 
 select
-    cast(row_number() over (order by palette_seed, prompt_version, _ordinal) as integer) as result_key,
-    *
+    cast(
+        {{ last_key_given() }} + row_number() over (order by palette_seed, prompt_version, _ordinal) as integer
+    ) as result_key,
+    * exclude (_ordinal)
 from judged

@@ -3,18 +3,19 @@ with
 tag_values as (
 
     select * from {{ ref('int_tag_values__flat') }}
+    where result_key > {{ greatest_kept('result_key') }}
 
 ),
 
 texts as (
 
-    select * from {{ ref('int_tag_texts') }}
+    select * from {{ ref('int_texts') }}
 
 ),
 
-answers as (
+results as (
 
-    select * from {{ ref('int_answers') }}
+    select * from {{ ref('int_tag_results') }}
 
 ),
 
@@ -26,18 +27,20 @@ surplus as (
 
 select
     tag_values.result_key,
-    answers.group_key,
     tag_values.attribute_key,
     tag_values.value_index,
     texts.text_key,
     tag_values.is_repeat_possible,
     surplus.result_key is not null as is_surplus,
-    texts.is_countable and surplus.result_key is null and answers.group_key is not null as is_counted
+    texts.is_countable
+    and surplus.result_key is null
+    and results.palette_seed is not null
+    and results.prompt_version is not null as is_counted
 from tag_values
 inner join texts
     on tag_values.attribute_key = texts.attribute_key and tag_values.json_text = texts.json_text
-inner join answers
-    on tag_values.result_key = answers.result_key
+inner join results
+    on tag_values.result_key = results.result_key
 left join surplus
     on
         tag_values.result_key = surplus.result_key

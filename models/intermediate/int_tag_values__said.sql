@@ -1,17 +1,36 @@
+{% set new_versions %}
+    select versions._run_id
+    from {{ ref('stg_convex__palette_tag_versions') }} as versions
+    inner join {{ ref('int_tag_results') }} as results
+        on versions.result_id = results.result_id
+    where results.result_key > {{ greatest_kept('result_key') }}
+{% endset %}
+{% set first_run_of_new = first_run(new_versions) %}
+
 with
 
 answers as (
 
-    select * from {{ ref('int_answers') }}
+    select
+        results.result_key,
+        results.result_id,
+        key_lists.attribute_keys
+    from {{ ref('int_tag_results') }} as results
+    inner join {{ ref('int_tag_key_lists') }} as key_lists
+        on results.tag_keys = key_lists.tag_keys
+    where results.status = 'success' and results.result_key > {{ greatest_kept('result_key') }}
 
 ),
 
 tag_objects as (
 
     select
-        _ordinal,
+        result_id,
         document
     from {{ ref('stg_convex__palette_tags') }}
+    {% if is_incremental() %}
+    where _run_id >= '{{ first_run_of_new }}'
+    {% endif %}
 
 ),
 
@@ -23,7 +42,7 @@ fields as (
         unnest(cast(json_extract(tag_objects.document, '$.tags.*') as varchar[])) as json_text
     from tag_objects
     inner join answers
-        on tag_objects._ordinal = answers._ordinal
+        on tag_objects.result_id = answers.result_id
 
 ),
 

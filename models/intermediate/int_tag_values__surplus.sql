@@ -3,13 +3,17 @@ with
 tag_values as (
 
     select * from {{ ref('int_tag_values__flat') }}
+    where result_key > {{ greatest_kept('result_key') }}
 
 ),
 
 votable_texts as (
 
-    select * from {{ ref('int_tag_texts') }}
-    where is_categorical and is_countable
+    select texts.*
+    from {{ ref('int_texts') }} as texts
+    inner join {{ ref('int_attributes') }} as attributes
+        on texts.attribute_key = attributes.attribute_key
+    where attributes.is_categorical and texts.is_countable
 
 ),
 

@@ -1,9 +1,67 @@
 with
 
-texts as (
+tags as (
 
-    select * from {{ ref('int_tag_texts') }}
-    where is_countable
+    select * from {{ ref('int_tag_keys') }}
+
+),
+
+vocabulary as (
+
+    select * from {{ ref('vocabulary') }}
+
+),
+
+synonyms as (
+
+    select * from {{ ref('synonyms') }}
+
+),
+
+unwanted as (
+
+    select * from {{ ref('unwanted_tags') }}
+
+),
+
+looked_up as (
+
+    select
+        tags.*,
+        attributes.attribute,
+        attributes.is_categorical,
+        attributes.is_closed,
+        coalesce(synonyms.canonical_tag, tags.tag) as canonical_tag,
+        vocabulary.tag is not null as is_allowed,
+        unwanted.tag is not null or unwanted_anywhere.tag is not null as is_unwanted
+    from tags
+    inner join {{ ref('int_attributes') }} as attributes
+        on tags.attribute_key = attributes.attribute_key
+    left join vocabulary
+        on attributes.attribute = vocabulary.attribute and tags.tag = vocabulary.tag
+    left join synonyms
+        on attributes.attribute = synonyms.attribute and tags.tag = synonyms.tag
+    left join unwanted
+        on attributes.attribute = unwanted.attribute and tags.tag = unwanted.tag
+    left join unwanted as unwanted_anywhere
+        on unwanted_anywhere.attribute is null and tags.tag = unwanted_anywhere.tag
+
+),
+
+classified as (
+
+    select
+        *,
+        case
+            when is_closed and is_allowed then 'allowed'
+            when canonical_tag <> tag then 'mapped'
+            when is_unwanted then 'unwanted'
+            when length(tag) > {{ max_tag_length() }} then 'too_long'
+            when {{ is_fragment('tag') }} then 'fragment'
+            when is_closed then 'unmapped'
+            else 'open'
+        end as tag_class
+    from looked_up
 
 )
 
@@ -11,8 +69,10 @@ select
     tag_key,
     attribute_key,
     attribute,
+    is_categorical,
     tag,
-    min(canonical_tag) as canonical_tag,
-    min(text_class) as tag_class
-from texts
-group by all
+    canonical_tag,
+    tag_class,
+    tag_class not in ('fragment', 'too_long') as is_publishable,
+    row_number() over (order by attribute, tag) as name_order
+from classified

@@ -1,21 +1,21 @@
 with
 
-counted_values as (
-
-    select *
-    from {{ ref('int_tag_values') }}
-    where is_counted
-
-),
-
 answers as (
 
     select * from {{ ref('int_answers') }}
+    where group_key > {{ greatest_kept('group_key') }}
+
+),
+
+counted_values as (
+
+    select * from {{ ref('int_tag_values') }}
+    where is_counted
 
 )
 
 select
-    counted_values.group_key,
+    answers.group_key,
     counted_values.text_key,
     count(*) as occurrences,
     bit_or(answers.model_set) as model_set

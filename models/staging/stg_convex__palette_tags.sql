@@ -1,8 +1,17 @@
+-- A join, not a filter: DuckDB takes a filter for one that leaves few, and would keep the wide documents in memory.
 with
 
 documents as (
 
-    {{ latest_documents(source('raw', 'palette_tags')) }}
+    select
+        changes._id,
+        changes._creation_time,
+        changes._ordinal,
+        changes._run_id,
+        {{ readable_json('changes.document') }} as document
+    from {{ source('raw', 'palette_tags') }} as changes
+    inner join {{ ref('stg_convex__palette_tag_versions') }} as versions
+        on changes._ordinal = versions._ordinal
 
 ),
 
@@ -19,7 +28,7 @@ typed as (
         {'name': 'error', 'column': 'error', 'type': 'text', 'optional': true},
         {'name': 'usage.inputTokens', 'column': 'input_tokens', 'type': 'integer', 'optional': true},
         {'name': 'usage.outputTokens', 'column': 'output_tokens', 'type': 'integer', 'optional': true}
-    ]) }}
+    ], also=['_run_id']) }}
 
 )
 

@@ -1,9 +1,8 @@
 with
 
-frequencies as (
+counts as (
 
-    select * from {{ ref('canonical_tag_frequencies') }}
-    where is_published
+    select * from {{ ref('int_attribute_counts') }}
 
 ),
 
@@ -13,34 +12,26 @@ palette_versions as (
 
 ),
 
-summed as (
+canonical_tags as (
 
-    select
-        palette_seed,
-        prompt_version,
-        attribute,
-        min(canonical_tag) filter (where rank = 1) as winner,
-        max(result_count) filter (where rank = 1) as votes,
-        coalesce(max(result_count) filter (where rank = 2), 0) as runner_up_votes,
-        count(*) as tag_count,
-        ln(sum(result_count)) - sum(result_count * ln(result_count)) / sum(result_count) as entropy_in_nats
-    from frequencies
-    group by all
+    select * from {{ ref('int_canonical_tags') }}
 
 )
 
 select
-    summed.palette_seed,
-    summed.prompt_version,
-    summed.attribute,
-    summed.winner,
-    summed.votes,
+    palette_versions.palette_seed,
+    palette_versions.prompt_version,
+    canonical_tags.attribute,
+    canonical_tags.canonical_tag as winner,
+    cast(counts.votes as bigint) as votes,
     palette_versions.success_count as total,
-    summed.votes / palette_versions.success_count as share,
-    (summed.votes - summed.runner_up_votes) / palette_versions.success_count as margin,
-    if(summed.tag_count = 1, 0.0, round(summed.entropy_in_nats / ln(summed.tag_count), 12)) as entropy,
-    summed.votes = summed.runner_up_votes as is_tie,
-    summed.tag_count
-from summed
+    counts.votes / palette_versions.success_count as share,
+    (counts.votes - counts.runner_up_votes) / palette_versions.success_count as margin,
+    counts.entropy,
+    counts.votes = counts.runner_up_votes as is_tie,
+    counts.tag_count
+from counts
 inner join palette_versions
-    on summed.palette_seed = palette_versions.palette_seed and summed.prompt_version = palette_versions.prompt_version
+    on counts.group_key = palette_versions.group_key
+inner join canonical_tags
+    on counts.winner_key = canonical_tags.canonical_tag_key

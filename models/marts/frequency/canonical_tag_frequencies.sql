@@ -24,14 +24,11 @@ select
     canonical_tags.attribute,
     canonical_tags.canonical_tag,
     counts.is_published,
-    counts.occurrences,
-    counts.result_count,
-    coalesce(bit_count(counts.model_set), 0) as model_count,
+    cast(counts.occurrences as bigint) as occurrences,
+    cast(counts.result_count as bigint) as result_count,
+    cast(coalesce(bit_count(counts.model_set), 0) as bigint) as model_count,
     counts.result_count / palette_versions.success_count as share,
-    row_number() over (
-        partition by counts.group_key, counts.attribute_key
-        order by counts.is_published desc, counts.result_count desc, counts.canonical_tag_key asc
-    ) as rank
+    cast(counts.rank as bigint) as rank
 from counts
 inner join palette_versions
     on counts.group_key = palette_versions.group_key

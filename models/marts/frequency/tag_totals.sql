@@ -77,7 +77,7 @@ select
     coalesce(bit_count(totals.model_set), 0) as model_count,
     totals.palette_count,
     row_number() over (
-        partition by totals.prompt_version, tags.attribute_key order by totals.result_count desc, totals.tag_key asc
+        partition by totals.prompt_version, tags.attribute_key order by totals.result_count desc, tags.name_order asc
     ) as rank
 from totals
 inner join tags

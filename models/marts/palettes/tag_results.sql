@@ -6,22 +6,9 @@ results as (
 
 ),
 
-texts as (
-
-    select * from {{ ref('int_tag_texts') }}
-
-),
-
 value_counts as (
 
-    select
-        tag_values.result_key,
-        count(*) filter (where texts.text_class <> 'not_text') as value_count,
-        count(*) filter (where texts.text_class = 'not_text') as malformed_value_count
-    from {{ ref('int_tag_values') }} as tag_values
-    inner join texts
-        on tag_values.text_key = texts.text_key
-    group by all
+    select * from {{ ref('int_value_counts') }}
 
 )
 

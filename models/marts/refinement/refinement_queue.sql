@@ -17,11 +17,9 @@ palette_versions as (
 tag_counts as (
 
     select
-        palette_seed,
-        prompt_version,
-        count(*) as tag_count
-    from {{ ref('canonical_tag_frequencies') }}
-    where is_published
+        group_key,
+        cast(sum(tag_count) as bigint) as tag_count
+    from {{ ref('int_attribute_counts') }}
     group by all
 
 ),
@@ -64,8 +62,6 @@ from palettes
 inner join palette_versions
     on palettes.palette_seed = palette_versions.palette_seed
 left join tag_counts
-    on
-        palettes.palette_seed = tag_counts.palette_seed
-        and palette_versions.prompt_version = tag_counts.prompt_version
+    on palette_versions.group_key = tag_counts.group_key
 left join refinements
     on palettes.palette_seed = refinements.palette_seed

@@ -1,0 +1,184 @@
+"""`make bench-changes`: what a build costs after a sync, beside a build of everything.
+
+Builds all models once, one at a time. Then lands a sync that touches some of the palettes and builds again, from the
+same state for each share: of each palette touched it changes the answers to one prompt version, a third of all, deletes
+one and adds one. Tests are left out: they look at all rows, whatever has changed.
+"""
+
+import argparse
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import duckdb
+import pyarrow as pa
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.bench import Place, seconds, succeeded
+from benchmarks.measuring import PROJECT, watch
+from benchmarks.results_page import PAGE, markdown_table, replace_section, where_and_of_what
+from benchmarks.stages import by_name, model_costs
+from extract.documents import DOCUMENT_SCHEMA
+from extract.load import load
+from extract.rawzone import RawZone, TableName
+
+EVERYTHING = "everything"
+SYNONYM = "an edit of the synonyms"
+SHARES = {"nothing new": 0.0, "1 % of the palettes": 0.01, "10 % of the palettes": 0.1}
+COLUMNS = ("after", "answers landed", "models, s", "CPU s", "peak MB", "of everything")
+DEAREST = 8
+
+
+@dataclass(frozen=True)
+class Built:
+    """A build: the answers landed before it, the seconds of each model, their CPU seconds, and the peak in MB."""
+
+    landed: int
+    models: dict[str, float]
+    cpu: float
+    peak: float
+
+    @property
+    def seconds(self) -> float:
+        """Of all models, one after the other."""
+        return sum(self.models.values())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print, and write the page."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.changes", description=__doc__.partition("\n\n")[2])
+    parser.add_argument("--palettes", type=int, default=40_000, metavar="N", help="the size (40000)")
+    parser.add_argument("--runs", type=int, default=3, metavar="N", help="how often each is run (3)")
+    parser.add_argument("--directory", type=Path, default=PROJECT / "data" / "bench")
+    parser.add_argument("--results", type=Path, default=PAGE, help="the page to write (benchmarks/results.md)")
+    options = parser.parse_args(arguments)
+    place = Place(options.directory, options.palettes)
+    try:
+        place.prepare(options.palettes)
+        load(place.export, RawZone(place.raw))
+        found: dict[str, list[Built]] = {}
+        for _ in range(options.runs):
+            for name, built in one_round(place):
+                found.setdefault(name, []).append(built)
+                Console(stderr=True).print(f"{name}: {built.seconds:.1f} s")
+    finally:
+        place.clear()
+    rows, models = tables(found)
+    console = Console()
+    table = Table(*COLUMNS, title=f"{options.palettes:,} palettes; medians of {options.runs}")
+    for cells in rows:
+        table.add_row(*cells)
+    console.print(table)
+    body = [
+        f"{options.palettes:,} palettes; medians of {options.runs}. {where_and_of_what()}",
+        markdown_table(COLUMNS, rows),
+    ]
+    body += [
+        "The models that take longest after a sync of 10 %, in seconds:",
+        markdown_table(("model", "10 %", EVERYTHING), models),
+    ]
+    replace_section(options.results, "After a sync", "\n\n".join(body))
+    return 0
+
+
+def one_round(place: Place) -> Iterator[tuple[str, Built]]:
+    """Build after each change, and yield its name and the build."""
+    place.database.unlink(missing_ok=True)
+    yield EVERYTHING, build(place)
+    everything = place.database.with_suffix(".everything")
+    shutil.copy(place.database, everything)
+    for name, share in SHARES.items():
+        shutil.copy(everything, place.database)
+        run_id, landed = land_changes(place, share) if share else (None, 0)
+        yield name, build(place, landed=landed)
+        if run_id:
+            shutil.rmtree(place.raw / run_id)
+    shutil.copy(everything, place.database)
+    yield SYNONYM, build(place, "--full-refresh", "--select", "int_canonical_tag_keys+")
+    everything.unlink()
+
+
+def build(place: Place, *arguments: str, landed: int = 0) -> Built:
+    """Build the models, one at a time."""
+    dbt = [str(Path(sys.executable).parent / "dbt"), "--quiet", "build", "--threads", "1"]
+    without_tests = ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
+    watched = watch([*dbt, *without_tests, *arguments], place.settings, place.spilled)
+    succeeded(watched.cost, "dbt build")
+    costs = by_name(model_costs(place.target, watched.samples))
+    models = {name: cost.wall for name, cost in costs.items()}
+    return Built(landed, models, sum(cost.cpu for cost in costs.values()), watched.cost.peak)
+
+
+def land_changes(place: Place, share: float) -> tuple[str, int]:
+    """Land a sync that touches a share of the palettes. Return the run and the number of its changes."""
+    palettes: dict[str, list[tuple[str, float, str, str]]] = {}
+    with duckdb.connect() as connection:
+        answers = connection.execute(
+            """
+            select
+                (document ->> '$.seed') as seed, _id, _creation_time,
+                (document ->> '$.promptVersion') as version, document
+            from read_parquet(?)
+            where _op = 'upsert' and hash(document ->> '$.seed') % 10000 < ?
+            order by seed, _id
+            """,
+            [str(next(place.raw.glob("*/palette_tags.parquet"))), share * 10_000],
+        ).fetchall()
+    for seed, *answer in answers:
+        palettes.setdefault(seed, []).append(tuple(answer))
+    changes: list[tuple[str, str, float | None, str | None]] = []
+    for number, rows in enumerate(palettes.values()):
+        key, created, _, document = rows[0]
+        new = f"new{number:029}"
+        changes.append(("upsert", new, created, document.replace(f'"{key}"', f'"{new}"')))
+        changes.append(("delete", rows[1][0], None, None))
+        changes += [
+            ("upsert", key, created, document.replace('"calm"', '"serene"').replace('"usage":{', '"usage":{"again":1,'))
+            for key, created, version, document in rows[2:]
+            if version == rows[2][2]
+        ]
+    with RawZone(place.raw).new_run({"type": "data_sync", "name": "generated"}, None, "incremental") as run:
+        writer = run.open_table(TableName("", "palette_tags"), "uniform")
+        first = run.next_sequence(len(changes))
+        places = pa.array(range(first, first + len(changes)), pa.int64())
+        operations, ids, created, documents = zip(*changes, strict=True)
+        rows = [pa.array(ids), pa.array(created, pa.float64()), pa.array(documents, pa.string())]
+        writer.add_changes(
+            pa.RecordBatch.from_arrays(rows, schema=DOCUMENT_SCHEMA),
+            pa.array(operations),
+            pa.nulls(len(changes), pa.int64()),
+            places,
+        )
+    return RawZone(place.raw).standing_runs()[-1].run_id, len(changes)
+
+
+def tables(found: dict[str, list[Built]]) -> tuple[list[list[str]], list[list[str]]]:
+    """Return the rows of the two tables, of medians."""
+    total = {name: median(built.seconds for built in builds) for name, builds in found.items()}
+    rows = [
+        [
+            name,
+            f"{builds[0].landed:,}" if builds[0].landed else "",
+            seconds(total[name]),
+            seconds(median(built.cpu for built in builds)),
+            f"{median(built.peak for built in builds):,.0f}",
+            f"{total[name] / total[EVERYTHING]:.1%}" if name != EVERYTHING else "",
+        ]
+        for name, builds in found.items()
+    ]
+    greatest = [*SHARES][-1]
+    all_models = found[EVERYTHING][0].models
+    each = {
+        name: [median(built.models[name] for built in found[moment]) for moment in (greatest, EVERYTHING)]
+        for name in all_models
+    }
+    dearest = sorted(each.items(), key=lambda item: -item[1][0])[:DEAREST]
+    return rows, [[f"`{name}`", *map(seconds, costs)] for name, costs in dearest]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+{#
+    Incremental models keep their rows. A row is never mended: its key says what it was made from, what changes gets a key that
+    was never given before, and so a build drops the rows whose key is gone and makes those with greater keys than it has.
+    See docs/decisions/0023-builds-by-change.md.
+#}
+{% macro drop_what_is_gone(keys, standing) %}
+    {% if is_incremental() %}
+        delete from {{ this }}
+        where not exists (
+            select 1
+            from {{ standing }} as standing
+            where {% for key in keys %}standing.{{ key }} = {{ this.identifier }}.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
+        )
+    {% endif %}
+{% endmacro %}
+
+
+{# A number, not a subquery: so DuckDB skips what it need not read. Rows that are dropped after this was asked do no harm. #}
+{% macro greatest_kept(key) -%}
+    {%- if execute and is_incremental() -%}
+        {{- run_query('select coalesce(max(' ~ key ~ '), 0) from ' ~ this).columns[0].values()[0] -}}
+    {%- else -%}
+        0
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# Greater than the greatest key that stands where the rows that had greater ones are gone: other tables may still have those. #}
+{% macro last_key_given() -%}
+    {%- if execute and is_incremental() -%}
+        {{- run_query("select coalesce(max(last_key), 0) from raw.made_models where node = '" ~ model.unique_id ~ "'").columns[0].values()[0] -}}
+    {%- else -%}
+        0
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# The first run that brought any of these documents: those before it need not be read. Greater than any where there are none. #}
+{% macro first_run(versions) -%}
+    {%- if execute and is_incremental() -%}
+        {{- run_query("select coalesce(min(_run_id), 'none') from (" ~ versions ~ ')').columns[0].values()[0] -}}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{#
+    Before a build: what was made by other code, from other seeds, or from a table that was since made anew, is dropped, and so
+    made in full. `raw.made_models` says what each model was last made by. It is written in `remember_what_was_made`, when the
+    models are there; what a build leaves undone is made in full by the next.
+#}
+{% macro drop_what_was_made_otherwise() %}
+    {% if execute and flags.WHICH in ['build', 'run', 'seed'] %}
+        {% do run_query('create schema if not exists raw') %}
+        {% do run_query('create table if not exists raw.made_models (node varchar primary key, lineage varchar, last_key bigint)') %}
+        {% set made = made_models() %}
+        {% for node, lineage in lineages(made).items() if node in selected_resources %}
+            {% set model = graph.nodes[node] %}
+            {% set relation = kept_relation(model) %}
+            {% if made.get(node) != lineage %}
+                {% do run_query("delete from raw.made_models where node = '" ~ node ~ "'") %}
+                {% if relation %}
+                    {% do adapter.drop_relation(relation) %}
+                {% endif %}
+            {% elif relation and model.config.meta.numbers %}
+                {% do run_query(
+                    'update raw.made_models set last_key = greatest(last_key, (select max(' ~ model.config.meta.numbers ~ ') from ' ~ relation ~ "))"
+                    ~ " where node = '" ~ node ~ "'"
+                ) %}
+            {% endif %}
+        {% endfor %}
+    {% endif %}
+{% endmacro %}
+
+
+{% macro remember_what_was_made(results) %}
+    {% if execute and flags.WHICH in ['build', 'run', 'seed'] %}
+        {% set made = made_models() %}
+        {% set lineages_now = lineages(made) %}
+        {% for result in results if result.status == 'success' and result.node.unique_id in lineages_now %}
+            {% set node = result.node.unique_id %}
+            {% if made.get(node) != lineages_now[node] %}
+                {% do run_query("insert or replace into raw.made_models values ('" ~ node ~ "', '" ~ lineages_now[node] ~ "', 0)") %}
+            {% endif %}
+        {% endfor %}
+    {% endif %}
+{% endmacro %}
+
+
+{% macro made_models() %}
+    {% set made = {} %}
+    {% for row in run_query('select node, lineage from raw.made_models') %}
+        {% do made.update({row[0]: row[1]}) %}
+    {% endfor %}
+    {{ return(made) }}
+{% endmacro %}
+
+
+{# By node: the code and the seeds that it is made of. Any macro may be part of any model, and so is DuckDB. #}
+{% macro lineages(made) %}
+    {% set shared = run_query("select md5(string_agg(content, '' order by filename)) || version() from read_text('macros/*.sql')").columns[0].values()[0] %}
+    {% set found = {} %}
+    {% for node in graph.nodes.values() if node.resource_type in ['model', 'seed', 'snapshot'] %}
+        {% do lineage_of(node.unique_id, made, shared, found) %}
+    {% endfor %}
+    {{ return(found) }}
+{% endmacro %}
+
+
+{% macro lineage_of(node, made, shared, found) %}
+    {% if node not in found %}
+        {% set parts = [] %}
+        {% for parent in graph.nodes[node].depends_on.nodes if parent in graph.nodes %}
+            {% do parts.append(lineage_of(parent, made, shared, found)) %}
+        {% endfor %}
+        {% if node in selected_resources %}
+            {% do found.update({node: own_lineage(graph.nodes[node], parts, made, shared)}) %}
+        {% else %}
+            {% do found.update({node: made.get(node, 'not made')}) %}
+        {% endif %}
+    {% endif %}
+    {{ return(found[node]) }}
+{% endmacro %}
+
+
+{# A seed too large for dbt to have a checksum of its content (1 MiB) counts as changed. A table made in full gets a new mark. #}
+{% macro own_lineage(node, parents, made, shared) %}
+    {% set code = node.checksum.checksum if node.checksum.name == 'sha256' else invocation_id %}
+    {% set lineage = local_md5(tojson([shared, code, node.config.materialized, node.config.meta, parents])) %}
+    {% if node.config.materialized == 'incremental' %}
+        {% set before = made.get(node.unique_id, '') %}
+        {% set stands = before.startswith(lineage) and kept_relation(node) and not flags.FULL_REFRESH %}
+        {{ return(before if stands else lineage ~ ' ' ~ invocation_id) }}
+    {% endif %}
+    {{ return(lineage) }}
+{% endmacro %}
+
+
+{% macro kept_relation(node) %}
+    {% if node.config.materialized == 'incremental' %}
+        {{ return(load_cached_relation(api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias))) }}
+    {% endif %}
+    {{ return(none) }}
+{% endmacro %}

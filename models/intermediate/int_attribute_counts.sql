@@ -1,0 +1,23 @@
+with
+
+counts as (
+
+    select * from {{ ref('int_canonical_counts') }}
+    where is_published and group_key > {{ greatest_kept('group_key') }}
+
+)
+
+select
+    group_key,
+    attribute_key,
+    min(canonical_tag_key) filter (where rank = 1) as winner_key,
+    max(result_count) filter (where rank = 1) as votes,
+    coalesce(max(result_count) filter (where rank = 2), 0) as runner_up_votes,
+    count(*) as tag_count,
+    if(
+        count(*) = 1,
+        0.0,
+        round((ln(sum(result_count)) - sum(result_count * ln(result_count)) / sum(result_count)) / ln(count(*)), 12)
+    ) as entropy
+from counts
+group by all

@@ -1,0 +1,23 @@
+with
+
+tags as (
+
+    select distinct
+        attribute_key,
+        canonical_tag
+    from {{ ref('int_tags') }}
+
+)
+
+select
+    cast(
+        {{ greatest_kept('canonical_tag_key') }}
+        + row_number() over (order by tags.attribute_key, tags.canonical_tag) as integer
+    ) as canonical_tag_key,
+    tags.attribute_key,
+    tags.canonical_tag
+from tags
+{% if is_incremental() %}
+anti join {{ this }} as kept
+    on tags.attribute_key = kept.attribute_key and tags.canonical_tag = kept.canonical_tag
+{% endif %}

@@ -1,0 +1,18 @@
+with
+
+models as (
+
+    select distinct model
+    from {{ ref('int_tag_results') }}
+    where status = 'success' and model is not null
+
+)
+
+select
+    cast({{ greatest_kept('model_key') }} + row_number() over (order by models.model) as integer) as model_key,
+    models.model
+from models
+{% if is_incremental() %}
+anti join {{ this }} as kept
+    on models.model = kept.model
+{% endif %}

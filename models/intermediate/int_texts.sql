@@ -1,0 +1,67 @@
+with
+
+tag_values as (
+
+    select * from {{ ref('int_tag_values__flat') }}
+    where result_key > {{ greatest_kept('seen_up_to') }}
+
+),
+
+said as (
+
+    select
+        attribute_key,
+        json_text,
+        max(result_key) as last_result_key
+    from tag_values
+    group by all
+
+),
+
+seen as (
+
+    select
+        * exclude (last_result_key),
+        max(last_result_key) over () as seen_up_to
+    from said
+
+),
+
+new_texts as (
+
+    select seen.*
+    from seen
+    {% if is_incremental() %}
+    anti join {{ this }} as kept
+        on seen.attribute_key = kept.attribute_key and seen.json_text = kept.json_text
+    {% endif %}
+
+),
+
+read as (
+
+    select
+        *,
+        case when json_text like '"%' then cast(json_text as json) ->> '$' end as text
+    from new_texts
+
+),
+
+cleaned as (
+
+    select
+        *,
+        {{ clean_tag('text') }} as tag
+    from read
+
+)
+
+select
+    cast({{ greatest_kept('text_key') }} + row_number() over () as integer) as text_key,
+    attribute_key,
+    json_text,
+    text,
+    tag,
+    coalesce(tag <> '', false) as is_countable,
+    seen_up_to
+from cleaned

@@ -1,0 +1,221 @@
+"""What happens to a project over its days: documents come and go, seeds and models are edited, builds are killed.
+
+After any of it, the tables that a build keeps have to say what they would say if they were made anew.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from warehouse import PROJECT, Warehouse
+
+from extract.compact import compact
+from extract.documents import DOCUMENT_SCHEMA
+from extract.rawzone import RawZone, TableName
+
+ALL_MODELS = ("build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+PARTS = ("+int_tag_values", "+int_text_counts", "+tag_frequencies", "+palette_tag_consensus", "+tag_totals")
+"""Each with all that it is made of, as one builds a part while one works on it."""
+
+PUBLIC = (
+    "attribute_consensus",
+    "canonical_tag_frequencies",
+    "palette_tag_consensus",
+    "palettes",
+    "refinement_queue",
+    "rejected_lines",
+    "tag_frequencies",
+    "tag_results",
+    "tag_totals",
+    "tag_values",
+    "unexpected_tag_keys",
+    "unmapped_tags",
+)
+QUERIES = {
+    **{name: f"select * from {name}" for name in PUBLIC},
+    "int_tag_results": "select * exclude (result_key) from int_tag_results",
+    "int_palette_versions": "select * exclude (group_key, palette_key, palette_state) from int_palette_versions",
+    "int_answers": """
+        select result_id, versions.palette_seed, versions.prompt_version, bit_count(model_set), bit_length(model_set)
+        from int_answers
+        inner join int_tag_results using (result_key)
+        inner join int_palette_versions as versions using (group_key)
+    """,
+    "int_palette_lists": """
+        select * from tag_summaries((select list(distinct palette_seed) from int_palette_versions))
+    """,
+    "int_tag_repeats": """
+        select palette_seed, prompt_version, tags.attribute, tag, names.attribute, names.canonical_tag, repeats
+        from int_tag_repeats
+        inner join int_palette_versions using (group_key)
+        left join int_tags as tags using (tag_key)
+        left join int_canonical_tags as names using (canonical_tag_key)
+    """,
+}
+"""What is compared: each table without its keys, or by what they stand for."""
+COUNTED_ONLY = (
+    "int_canonical_counts",
+    "int_consensus_lists",
+    "int_palette_lists",
+    "int_tag_counts",
+    "int_tag_values",
+    "int_tag_values__said",
+    "int_tag_values__nested",
+    "int_tag_values__surplus",
+    "int_text_counts",
+    "int_value_counts",
+)
+"""What they hold is seen in the others; that nothing more is in them is seen here."""
+
+COUNTS, TEXTS = "models/intermediate/int_text_counts.sql", "models/intermediate/int_texts.sql"
+FREQUENCIES = "models/marts/frequency/tag_frequencies.sql"
+EDITS = {
+    "a macro": ("macros/clean_tag.sql", "{% macro max_tag_length() %}100", "{% macro max_tag_length() %}9"),
+    "what counts": (COUNTS, "where is_counted", "where is_counted and value_index < 2"),
+    "what a text cleans to": (TEXTS, "{{ clean_tag('text') }}", "reverse({{ clean_tag('text') }})"),
+    "what is a view": (FREQUENCIES, "counts.result_count / ", "0.5 * counts.result_count / "),
+}
+"""Edits of models, each as a file, what it says, and what it says then."""
+BROKEN = ("models/intermediate/int_tag_counts.sql", "tags.name_order asc", "tags.no_such_column asc")
+"""An edit with which a build fails half-way."""
+
+
+@dataclass
+class Project:
+    """A copy of the project with its raw zone, its database, and the documents as they stand in Convex."""
+
+    directory: Path
+    answers: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.code = self.directory / "project"
+        names = ("dbt_project.yml", "profiles.yml", "models", "macros", "seeds", "functions")
+        for name in names:
+            source = PROJECT / name
+            copy = shutil.copytree if source.is_dir() else shutil.copy
+            self.code.mkdir(parents=True, exist_ok=True)
+            copy(source, self.code / name)
+        self.kept = Warehouse(self.directory / "kept", self.code)
+        self.anew = Warehouse(self.directory / "anew", self.code)
+        for warehouse in (self.kept, self.anew):
+            warehouse.directory.mkdir()
+            warehouse.raw_dir = self.directory / "raw"
+        self.zone = RawZone(self.kept.raw_dir)
+        self.seeds = {path: path.read_bytes() for path in sorted((self.code / "seeds").glob("*.csv"))}
+
+    # What happens
+
+    def sync(self, changes: Iterable[tuple[str, str | None]], truncate: bool = False) -> None:
+        """Land changes of answers, each an id with the new text or None, as a sync does."""
+        with self.zone.new_run({"type": "data_sync", "name": "here"}, None, "incremental") as run:
+            writer = run.open_table(TableName.parse("palette_tags"), "uniform")
+            if truncate:
+                writer.add_truncate()
+                self.answers.clear()
+            for name, text in changes:
+                place = run.next_sequence(1)
+                row = {"_id": name, "_creation_time": float(1_764_000_000_000 + place), "document": text}
+                writer.add_changes(
+                    pa.RecordBatch.from_pylist([row], DOCUMENT_SCHEMA),
+                    pa.array(["delete" if text is None else "upsert"]),
+                    pa.array([place], pa.int64()),
+                    pa.array([place], pa.int64()),
+                )
+                if text is None:
+                    self.answers.pop(name, None)
+                else:
+                    self.answers[name] = text
+
+    def export(self, documents: Mapping[str, str]) -> None:
+        """Land a whole export of the answers: what it doesn't hold is gone."""
+        self.kept.land_documents("palette_tags", list(documents.values()))
+        self.answers = dict(documents)
+
+    def fold(self) -> None:
+        """Fold all runs to one."""
+        compact(self.zone)
+
+    def add_synonym(self, attribute: str, tag: str, canonical_tag: str) -> None:
+        """Add a line to the seed, in place of those added before."""
+        path = self.code / "seeds" / "synonyms.csv"
+        path.write_bytes(self.seeds[path] + f"{attribute},{tag},{canonical_tag},\n".encode())
+
+    def forget_synonyms(self) -> None:
+        """Put the seed back."""
+        for path, content in self.seeds.items():
+            path.write_bytes(content)
+
+    def edit(self, name: str) -> None:
+        """Edit a model or a macro; an edit that was made is taken back."""
+        self._replace(*EDITS[name])
+
+    # Builds
+
+    def build(self, *arguments: str) -> None:
+        """Build, as `make build` does but for the tests."""
+        self.kept.run(*(arguments or ALL_MODELS))
+
+    def build_in_vain(self) -> None:
+        """Build with a model that fails, and mend it."""
+        self._replace(*BROKEN)
+        assert not self.kept.dbt(*ALL_MODELS).success
+        self._replace(*BROKEN)
+
+    def build_and_kill(self, seconds: float) -> None:
+        """Begin to build in another process, and kill that after a while."""
+        settings = {
+            "RAW_DIR": str(self.kept.raw_dir),
+            "DUCKDB_PATH": str(self.kept.database),
+            "DBT_TARGET_PATH": str(self.directory / "killed_target"),
+            "DBT_LOG_PATH": str(self.directory / "logs"),
+        }
+        shutil.copytree(self.kept.target, settings["DBT_TARGET_PATH"], dirs_exist_ok=True)
+        log = self.directory / "logs" / "dbt.log"
+        before = log.stat().st_size if log.exists() else 0
+        command = [str(Path(sys.executable).parent / "dbt"), "--quiet", *ALL_MODELS]
+        with subprocess.Popen(command, cwd=self.code, env=os.environ | settings, start_new_session=True) as process:
+            until = time.monotonic() + 60
+            while process.poll() is None and time.monotonic() < until and not _has_begun(log, before):
+                time.sleep(0.02)
+            time.sleep(seconds)
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+    def difference(self) -> dict[str, Any]:
+        """Build anew elsewhere, and return what differs, by table."""
+        self.anew.database.unlink(missing_ok=True)
+        self.anew.run(*ALL_MODELS)
+        kept, anew = self._state(self.kept), self._state(self.anew)
+        return {name: (kept[name], anew[name]) for name in anew if kept[name] != anew[name]}
+
+    def _state(self, warehouse: Warehouse) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        with duckdb.connect(str(warehouse.database), read_only=True) as connection:
+            for name, query in QUERIES.items():
+                found[name] = sorted(map(repr, connection.execute(query).fetchall()))
+            for name in COUNTED_ONLY:
+                found[f"rows of {name}"] = connection.execute(f"select count(*) from {name}").fetchone()
+        return found
+
+    def _replace(self, file: str, said: str, says: str) -> None:
+        path = self.code / file
+        text = path.read_text()
+        assert said in text or says in text, f"{file} has changed: {said}"
+        path.write_text(text.replace(says, said) if says in text else text.replace(said, says))
+
+
+def _has_begun(log: Path, before: int) -> bool:
+    if not log.exists() or log.stat().st_size <= before:
+        return False
+    with log.open("rb") as file:
+        file.seek(before)
+        return b"Began running node model" in file.read()

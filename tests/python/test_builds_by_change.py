@@ -1,0 +1,96 @@
+"""A build keeps what didn't change. After any history, it says what a build of everything would say."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import strategies
+from histories import ALL_MODELS, EDITS, PARTS, Project
+from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import strategies as st
+
+HISTORIES = int(os.environ.get("HISTORIES", "2"))
+"""Each takes about half a minute. `make soak-builds` looks further, elsewhere each time."""
+IDS = [f"d{number:04}" for number in range(1, 13)]
+ANSWERS = st.integers(1, len(IDS)).flatmap(
+    lambda number: strategies.palette_tags_document(number).map(lambda text: (f"d{number:04}", text))
+)
+WORDS = [(attribute, word) for attribute in ("temperature", "mood", "style") for word in strategies.WORDS[attribute]]
+
+happenings = st.one_of(
+    st.tuples(st.just("sync"), st.lists(ANSWERS | st.tuples(st.sampled_from(IDS), st.none()), max_size=6)),
+    st.tuples(st.just("sync"), st.lists(ANSWERS, min_size=1, max_size=12)),
+    st.tuples(st.just("import"), st.lists(ANSWERS, max_size=8)),
+    st.tuples(st.just("export"), st.dictionaries(st.sampled_from(IDS), st.none(), max_size=4), st.lists(ANSWERS)),
+    st.tuples(st.just("fold")),
+    st.tuples(st.just("synonym"), st.sampled_from(WORDS), st.sampled_from(["calm", "warm", "retro", "never said"])),
+    st.tuples(st.just("no synonym")),
+    st.tuples(st.just("edit"), st.sampled_from(sorted(EDITS))),
+)
+builds = st.one_of(
+    st.tuples(st.just("build")),
+    st.tuples(st.just("part"), st.sampled_from(PARTS)),
+    st.tuples(st.just("kill"), st.floats(0, 2.5)),
+    st.tuples(st.just("fail")),
+    st.tuples(st.just("none")),
+)
+"""What is done after something has happened."""
+
+
+@settings(
+    max_examples=HISTORIES,
+    deadline=None,
+    derandomize=HISTORIES == 2,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(
+    first=st.lists(ANSWERS, min_size=8, max_size=30),
+    history=st.lists(st.tuples(happenings, builds), min_size=3, max_size=7),
+)
+def test_after_any_history_a_build_says_what_a_build_of_everything_would_say(
+    first: list[tuple[str, str]], history: list[tuple[tuple[Any, ...], tuple[Any, ...]]]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        project = Project(Path(folder))
+        project.sync(first)
+        project.build()
+        for happening, build in history:
+            note(f"{happening} {build}")
+            _happen(project, *happening)
+            _build(project, *build)
+        project.build()
+        assert project.difference() == {}
+
+
+def _happen(project: Project, what: str, *how: Any) -> None:
+    match what:
+        case "sync":
+            project.sync(how[0])
+        case "import":
+            project.sync(how[0], truncate=True)
+        case "export":
+            left = {name: text for name, text in project.answers.items() if name not in how[0]}
+            project.export(left | dict(how[1]))
+        case "fold":
+            project.fold()
+        case "synonym":
+            (attribute, tag), canonical_tag = how
+            project.add_synonym(attribute, tag, canonical_tag)
+        case "no synonym":
+            project.forget_synonyms()
+        case "edit":
+            project.edit(how[0])
+
+
+def _build(project: Project, what: str, *how: Any) -> None:
+    match what:
+        case "build":
+            project.build()
+        case "part":
+            project.build(*ALL_MODELS, "--select", how[0])
+        case "kill":
+            project.build_and_kill(how[0])
+        case "fail":
+            project.build_in_vain()
