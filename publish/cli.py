@@ -46,7 +46,8 @@ A build that failed, a partial build, and one that a newer run has overtaken are
 
 exit codes: 0 done; 1 failed, with one line on stderr that says what to do; 2 wrong usage
 settings:   flags first, then the environment, then .env: PUBLISH_DIR (data/published), DUCKDB_PATH
-            (data/build.duckdb), RAW_DIR (data/raw), DBT_TARGET_PATH (target), DUCKDB_MEMORY_LIMIT, DUCKDB_THREADS;
+            (data/build.duckdb), RAW_DIR (data/raw), DBT_TARGET_PATH (target),
+            DUCKDB_MEMORY_LIMIT (1GB; of diff and console 4GB), DUCKDB_THREADS;
             for push CONVEX_URL or CONVEX_SELF_HOSTED_URL, and CONVEX_PUBLISH_KEY
 
 examples:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import msgspec
+
+from publish.connection import limited_connection
 
 MAX_ELEMENTS = 8192
 MAX_BYTES = 2**20 - 1024
@@ -46,7 +47,7 @@ class Written:
 def write_documents(database: Path, path: Path, report: Callable[[int, int], None]) -> Written:
     """Write the consensus as JSONL, one document a line, in the order of its grain. Raises duckdb.Error or OSError."""
     written = Written()
-    with duckdb.connect(str(database), read_only=True) as connection, path.open("wb") as file:
+    with limited_connection(path.parent, database, read_only=True) as connection, path.open("wb") as file:
         (total,) = connection.execute("select count(*) from palette_tag_consensus").fetchone() or (0,)
         documents = connection.execute(DOCUMENTS)
         while rows := documents.fetchmany(1000):

@@ -5,17 +5,14 @@ what it joins is an eighth of the size of what it shows (`tag_values`, docs/deci
 tables that it reads go along in the schema `internal`. So do those that a function reads.
 """
 
-import shutil
-from collections.abc import Callable, Container, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Container
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import duckdb
 
-from extract.settings import setting
 from publish.build import Build, Mart
+from publish.connection import limited_connection
 from publish.errors import PublishError
 from publish.sql import literal, moved, quoted
 
@@ -42,7 +39,7 @@ def write_database(build: Build, path: Path, git_commit: str | None, step: Progr
         views = {mart.name for mart in build.marts if mart.is_view}
         made_of = functions_and_views(connection, build.catalog, views, path.parent).values()
     internal = {relation.name for relation in build.internal}
-    with duckdb.connect(str(path)) as connection:
+    with limited_connection(path.parent, path) as connection:
         _make(connection, [moved(statement, build.catalog, internal) for statement in made_of])
         for mart in build.marts:
             _describe(connection, mart)
@@ -61,25 +58,6 @@ def write_parquet(build: Build, database: Path, directory: Path, step: Progress)
             rows = f"select * from main.{quoted(mart.name)} order by {mart.order_by}"
             path = literal(str(directory / f"{mart.name}.parquet"))
             connection.execute(f"copy ({rows}) to {path} (format parquet, compression zstd)")
-
-
-@contextmanager
-def limited_connection(directory: Path) -> Generator[duckdb.DuckDBPyConnection]:
-    """Connect to no database, within the limits that the settings give. What memory can't hold goes to `directory`."""
-    spilled = directory / "spilled"
-    config: dict[str, Any] = {
-        "memory_limit": setting("DUCKDB_MEMORY_LIMIT", "4GB") or "4GB",
-        "temp_directory": str(spilled),
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-    }
-    if threads := setting("DUCKDB_THREADS"):
-        config["threads"] = threads
-    try:
-        with duckdb.connect(config=config) as connection:
-            yield connection
-    finally:
-        shutil.rmtree(spilled, ignore_errors=True)
 
 
 def _copy_table(connection: duckdb.DuckDBPyConnection, mart: Mart, catalog: str, copy: str) -> None:

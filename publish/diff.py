@@ -10,12 +10,15 @@ import duckdb
 
 from extract.rawzone import RawZone
 from publish.build import Mart, artifact, audit, first_line, marts
-from publish.database import functions_and_views, limited_connection
+from publish.connection import limited_connection
+from publish.database import functions_and_views
 from publish.diff_rows import Change, Rows, compared_rows
 from publish.errors import PublishError
 from publish.manifest import Manifest
 from publish.sql import is_same, literal, moved, quoted
 
+MEMORY_LIMIT = "4GB"
+"""Two hashes of each row of the largest relation, before and after, fit in it at 40,000 palettes."""
 NO_MODEL = "published_build"
 """The table by which a set says what it holds."""
 Progress = Callable[[str, int, int], None]
@@ -102,7 +105,7 @@ def compare(
     try:
         with (
             TemporaryDirectory(prefix=".diff-", dir=database.parent) as folder,
-            limited_connection(Path(folder)) as connection,
+            limited_connection(Path(folder), memory_limit=MEMORY_LIMIT) as connection,
         ):
             build, before = database.stem, f"{database.stem}_published"
             for catalog, path in ((build, database), (before, published / "palettes.duckdb")):

@@ -9,6 +9,7 @@ import duckdb
 
 from extract.rawzone import RawZone
 from publish.build import Build, audit
+from publish.connection import limited_connection
 from publish.convex import Written, write_documents, write_zip
 from publish.database import write_database, write_parquet
 from publish.errors import PublishError
@@ -112,7 +113,7 @@ def _write(build: Build, directory: Path, progress: Progress) -> None:
 
 
 def _counts(database: Path, written: Written) -> dict[str, int]:
-    with duckdb.connect(str(database), read_only=True) as connection:
+    with limited_connection(database.parent, database, read_only=True) as connection:
         result = connection.execute(COUNTS)
         names = [column[0] for column in result.description]
         counts = dict(zip(names, result.fetchone() or (), strict=True))

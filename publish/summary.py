@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from publish.build import database_path
+from publish.connection import limited_connection
 
 # The palette and version that say most about translations: the most votes for 凉, then the most answers.
 EXAMPLE = """
@@ -44,7 +45,7 @@ def main() -> int:
     """Print the summary of `DUCKDB_PATH`; exit code 1 where there is no finished build."""
     path = database_path()
     try:
-        with duckdb.connect(str(path), read_only=True) as warehouse:
+        with limited_connection(path.parent, path, read_only=True) as warehouse:
             _print(Console(highlight=False), warehouse, path)
     except duckdb.Error as error:
         print(f"summary: {path} can't be read ({error}): run make build", file=sys.stderr)

@@ -23,6 +23,7 @@ from extract.load import load
 from extract.rawzone import RawZone
 from publish.build import Build, Column, Mart
 from publish.cli import main
+from publish.connection import limited_connection
 from publish.database import write_parquet
 from publish.errors import PublishError
 from publish.manifest import differences
@@ -44,6 +45,7 @@ HOSTILE = {
     "İ": "i",
     "\ufeff": "",
 }
+LESS_THAN_THE_ROWS = "16MB"
 FUNCTIONS = """
     create macro above(n, least := 1) as n >= least;
     create macro odd_seeds(wanted := null, max_rows := 2) as table (
@@ -255,18 +257,19 @@ def test_the_manifest_says_where_it_all_comes_from(built: BuiltPlace, published:
         assert counts[f"parquet/{mart['name']}.parquet"] == count
 
 
-def test_publishing_again_with_other_threads_gives_the_same_bytes(
+def test_publishing_again_with_other_threads_and_less_memory_gives_the_same_bytes(
     built: BuiltPlace, published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for threads in ("1", "2"):
+    for threads, memory in (("1", "100MB"), ("2", "4GB")):
         monkeypatch.setenv("DUCKDB_THREADS", threads)
+        monkeypatch.setenv("DUCKDB_MEMORY_LIMIT", memory)
         built.publish(tmp_path / threads)
         for path in (*published.glob("parquet/*"), published / "convex" / "palette_tag_consensus.jsonl"):
             again = tmp_path / threads / "current" / path.relative_to(published)
             assert again.read_bytes() == path.read_bytes(), path.name
 
 
-def test_many_row_groups_have_the_same_bytes_for_any_threads_and_order_of_arrival(
+def test_many_row_groups_have_the_same_bytes_for_any_threads_memory_and_order_of_arrival(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     column = Column("n", "bigint", "", True)
@@ -281,13 +284,28 @@ def test_many_row_groups_have_the_same_bytes_for_any_threads_and_order_of_arriva
         [],
     )
     written = set()
-    for name, threads, order in (("a", "1", "n"), ("b", "2", "hash(n)"), ("c", "4", "n desc")):
+    ways = (("a", "1", "4GB", "n"), ("b", "2", LESS_THAN_THE_ROWS, "hash(n)"), ("c", "4", "4GB", "n desc"))
+    for name, threads, memory, order in ways:
         monkeypatch.setenv("DUCKDB_THREADS", threads)
+        monkeypatch.setenv("DUCKDB_MEMORY_LIMIT", memory)
         with duckdb.connect(str(tmp_path / f"{name}.duckdb")) as connection:
             connection.execute(f"create table t as select range as n from range(500_000) order by {order}")
         write_parquet(build, tmp_path / f"{name}.duckdb", tmp_path / name, lambda _step: None)
         written.add((tmp_path / name / "t.parquet").read_bytes())
     assert len(written) == 1
+
+
+@pytest.mark.parametrize(("setting", "limit"), [("", "953.6 MiB"), ("2GiB", "2.0 GiB")])
+def test_what_publishes_keeps_to_a_limit_and_spills_beside_what_it_writes(
+    setting: str, limit: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DUCKDB_MEMORY_LIMIT", setting)
+    for database in (None, tmp_path / "x.duckdb"):
+        with limited_connection(tmp_path, database) as connection:
+            settings = connection.execute(
+                "select current_setting('memory_limit'), current_setting('temp_directory')"
+            ).fetchone()
+            assert settings == (limit, str(tmp_path / "spilled"))
 
 
 def test_a_build_is_published_once(place: BuiltPlace, tmp_path: Path) -> None:
