@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow.parquet as pq
 
 from publish.connection import limited_connection
 
@@ -28,7 +29,7 @@ DOCUMENTS = """
         'seed': seed, 'promptVersion': "promptVersion", 'totalModels': "totalModels", 'categorical': categorical,
         'tags': tags, 'updatedAt': "updatedAt", 'truncatedTags': 0.0::double
     })::varchar
-    from palette_tag_consensus
+    from read_parquet(?)
     order by seed, "promptVersion"
 """
 TABLE, RUNS_TABLE = "palette_tag_consensus", "analytics_runs"
@@ -44,12 +45,15 @@ class Written:
     left_out: int = 0
 
 
-def write_documents(database: Path, path: Path, report: Callable[[int, int], None]) -> Written:
-    """Write the consensus as JSONL, one document a line, in the order of its grain. Raises duckdb.Error or OSError."""
+def write_documents(consensus: Path, path: Path, report: Callable[[int, int], None]) -> Written:
+    """Write the consensus, a Parquet file, as JSONL: one document a line, in the order of its grain.
+
+    Where the consensus is a view, its Parquet file spares making it a second time. Raises duckdb.Error or OSError.
+    """
     written = Written()
-    with limited_connection(path.parent, database, read_only=True) as connection, path.open("wb") as file:
-        (total,) = connection.execute("select count(*) from palette_tag_consensus").fetchone() or (0,)
-        documents = connection.execute(DOCUMENTS)
+    with limited_connection(path.parent) as connection, path.open("wb") as file:
+        total = pq.read_metadata(consensus).num_rows
+        documents = connection.execute(DOCUMENTS, [str(consensus)])
         while rows := documents.fetchmany(1000):
             file.writelines(_lines((row[0].encode() for row in rows), written))
             report(written.rows + written.left_out, total)

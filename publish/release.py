@@ -10,6 +10,7 @@ import duckdb
 from extract.rawzone import RawZone
 from publish.build import Build, audit
 from publish.connection import limited_connection
+from publish.convex import TABLE as CONSENSUS
 from publish.convex import Written, write_documents, write_zip
 from publish.database import write_database, write_parquet
 from publish.errors import PublishError
@@ -80,12 +81,13 @@ def _write(build: Build, directory: Path, progress: Progress) -> None:
         done += 1
 
     write_database(build, path, commit, step)
-    write_parquet(build, path, directory / "parquet", step)
+    parquet = directory / "parquet"
+    write_parquet(build, path, parquet, step)
     progress("tables", steps, steps)
 
     (directory / "convex").mkdir()
-    documents = directory / "convex" / "palette_tag_consensus.jsonl"
-    written = write_documents(path, documents, lambda done, total: progress("documents", done, total))
+    consensus, documents = parquet / f"{CONSENSUS}.parquet", directory / "convex" / f"{CONSENSUS}.jsonl"
+    written = write_documents(consensus, documents, lambda done, total: progress("documents", done, total))
     now = datetime.now(UTC)
     counts = _counts(path, written)
     run = {

@@ -48,12 +48,12 @@ def consensus(seed: str = "s", **lists: Sequence[str]) -> dict[str, Any]:
 
 
 def written(directory: Path, *documents: dict[str, Any]) -> tuple[list[dict[str, Any]], Path, Any]:
-    """Write documents by way of the table that holds them: what is in the file, the file, and what is told of it."""
+    """Write documents by way of a Parquet file: what is in the file, the file, and what is told of it."""
     directory.mkdir(exist_ok=True)
     entry = 'struct("key" varchar, "value" double)[]'
     parts = {"categorical": CATEGORICAL, "tags": LISTS}
     types = {part: f"struct({', '.join(f'{name} {entry}' for name in names)})" for part, names in parts.items()}
-    with duckdb.connect(str(directory / "documents.duckdb")) as connection:
+    with duckdb.connect() as connection:
         connection.execute(
             'create table palette_tag_consensus (seed varchar, "promptVersion" varchar, "totalModels" double,'
             f' categorical {types["categorical"]}, tags {types["tags"]}, "updatedAt" double)'
@@ -62,8 +62,9 @@ def written(directory: Path, *documents: dict[str, Any]) -> tuple[list[dict[str,
             values = [document[name] for name in ("seed", "promptVersion", "totalModels")]
             values += [document["categorical"], document["tags"], document["updatedAt"]]
             connection.execute("insert into palette_tag_consensus values (?, ?, ?, ?, ?, ?)", values)
+        connection.table("palette_tag_consensus").write_parquet(str(directory / "documents.parquet"))
     path = directory / "documents.jsonl"
-    told = write_documents(directory / "documents.duckdb", path, lambda _done, _total: None)
+    told = write_documents(directory / "documents.parquet", path, lambda _done, _total: None)
     return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]], path, told
 
 
