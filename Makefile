@@ -236,6 +236,10 @@ bench-changes: $(RUNTIME) ## what a build costs after a sync, into benchmarks/re
 bench-queries: $(RUNTIME) ## time of the table functions, with a build's rows copied up to SCALE palettes (SCALE=40000, RUNS=15)
 	PYTHONPATH=. $(BIN)/python benchmarks/queries.py --palettes $(or $(SCALE),40000) --runs $(or $(RUNS),15)
 
+.PHONY: bench-startup
+bench-startup: $(RUNTIME) ## time of dbt build on the sample after an edit of one model (RUNS=5)
+	$(BIN)/python -m benchmarks.start_up --runs $(or $(RUNS),5)
+
 .PHONY: bench-sync
 bench-sync: $(RUNTIME) $(AIRBYTE) ## documents per second of a sync, beside airbyte-source-convex (DOCUMENTS=1000000, RUNS=3)
 	PYTHONPATH=.:tests $(BIN)/python -m benchmarks.sync_speed --documents $(or $(DOCUMENTS),1000000) --runs $(or $(RUNS),3)

@@ -12,12 +12,13 @@ from typing import Any
 import duckdb
 import pytest
 import strategies
+import yaml
 from comparison import RULES
 from convex_deployment.control import Deployment
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from benchmarks import bench, growth, sync_speed
+from benchmarks import bench, growth, start_up, sync_speed
 from benchmarks.by_hand import ATTRIBUTES, CATEGORICAL
 from benchmarks.measuring import PROJECT, Cost, median, watch
 from benchmarks.peers import BY_HAND, Peer, answer_rows, peers
@@ -234,3 +235,11 @@ def test_documents_that_did_not_land_are_no_speed(tmp_path: Path) -> None:
         deployment.fill(sync_speed.TABLE, 10)
         with pytest.raises(SystemExit, match="10 documents landed of 11"):
             sync_speed.sync(deployment, tmp_path, 11)
+
+
+def test_the_copy_that_is_edited_to_measure_start_up_has_all_that_dbt_reads() -> None:
+    project = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())
+    read = {path for name, paths in project.items() if name.endswith("-paths") for path in paths}
+    assert {*start_up.PARTS} == read | {"dbt_project.yml", "profiles.yml"}
+    for model in start_up.MODELS:
+        assert len([*(PROJECT / "models").rglob(f"{model}.sql")]) == 1

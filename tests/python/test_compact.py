@@ -9,7 +9,7 @@ import pytest
 from conftest import Extract, documents, rejected, run_folders, table_entries, tree, write_zip
 from live import Live
 from raw_zone_reader import Reader
-from warehouse import Warehouse
+from warehouse import WITHOUT_TESTS, Warehouse
 
 
 def load(extract: Extract, tmp_path: Path, **tables: bytes) -> None:
@@ -108,8 +108,7 @@ def test_a_build_sees_the_same_before_and_after(live: Live, tmp_path: Path) -> N
     live.deployment.transaction([["delete", ids[0]], ["replace", ids[1], {"seed": "s1", "imageUrl": "new"}]])
     live.sync()
     query = "select palette_seed, image_url, is_deleted, has_document from palettes order by all"
-    warehouse.run("seed")
-    warehouse.run("run", "--select", "+palettes")
+    warehouse.run("build", "--select", "+palettes", *WITHOUT_TESTS)
     before = warehouse.rows(query)
     assert ("s0", "x", True, False) in before or ("s0", "x", True, True) in before
     assert len(before) == 4

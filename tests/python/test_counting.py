@@ -6,7 +6,7 @@ import pytest
 import strategies
 from comparison import assert_counted_by_the_rules
 from hypothesis import HealthCheck, Phase, given, settings
-from warehouse import Warehouse
+from warehouse import WITHOUT_TESTS, Warehouse
 
 EXAMPLES = int(os.environ.get("COUNTING_EXAMPLES", "8"))
 """Each runs the whole project, in about four seconds. `COUNTING_EXAMPLES=200` looks further, elsewhere each time."""
@@ -17,7 +17,7 @@ CORPUS = strategies.documents(max_size=160, duplicate_keys=True)
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     warehouse = Warehouse(tmp_path_factory.mktemp("counting"))
     warehouse.land_documents("palette_tags", [])
-    warehouse.run("build")
+    warehouse.run("build", *WITHOUT_TESTS)
     return warehouse
 
 
