@@ -14,10 +14,6 @@ select
     max(result_count) filter (where rank = 1) as votes,
     coalesce(max(result_count) filter (where rank = 2), 0) as runner_up_votes,
     count(*) as tag_count,
-    if(
-        count(*) = 1,
-        0.0,
-        round((ln(sum(result_count)) - sum(result_count * ln(result_count)) / sum(result_count)) / ln(count(*)), 12)
-    ) as entropy
+    {{ normalised_entropy('result_count') }} as entropy
 from counts
 group by all

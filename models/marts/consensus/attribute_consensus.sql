@@ -26,6 +26,7 @@ select
     cast(counts.votes as bigint) as votes,
     palette_versions.success_count as total,
     counts.votes / palette_versions.success_count as share,
+    {{ wilson_lower_bound('counts.votes', 'palette_versions.success_count') }} as share_lower_bound,
     (counts.votes - counts.runner_up_votes) / palette_versions.success_count as margin,
     counts.entropy,
     counts.votes = counts.runner_up_votes as is_tie,

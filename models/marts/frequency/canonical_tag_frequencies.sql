@@ -28,6 +28,7 @@ select
     cast(counts.result_count as bigint) as result_count,
     cast(coalesce(bit_count(counts.model_set), 0) as bigint) as model_count,
     counts.result_count / palette_versions.success_count as share,
+    {{ wilson_lower_bound('counts.result_count', 'palette_versions.success_count') }} as share_lower_bound,
     cast(counts.rank as bigint) as rank
 from counts
 inner join palette_versions

@@ -1,0 +1,79 @@
+with
+
+votes as (
+
+    select
+        scopes.scope_key,
+        votes.attribute_key,
+        votes.canonical_tag_key,
+        votes.others_canonical_tag_key,
+        sum(votes.vote_count) as vote_count
+    from {{ ref('int_votes_beside_others') }} as votes
+    inner join {{ ref('int_model_scopes') }} as scopes
+        on votes.model_prompt_key = scopes.model_prompt_key
+    group by all
+
+),
+
+totals as (
+
+    select
+        scope_key,
+        attribute_key,
+        sum(vote_count) as vote_count,
+        coalesce(sum(vote_count) filter (where canonical_tag_key = others_canonical_tag_key), 0) as agreeing_count
+    from votes
+    group by all
+
+),
+
+by_own_tag as (
+
+    select
+        scope_key,
+        canonical_tag_key,
+        sum(vote_count) as vote_count
+    from votes
+    group by all
+
+),
+
+by_others_tag as (
+
+    select
+        scope_key,
+        attribute_key,
+        others_canonical_tag_key,
+        sum(vote_count) as vote_count
+    from votes
+    group by all
+
+),
+
+by_chance as (
+
+    select
+        by_others_tag.scope_key,
+        by_others_tag.attribute_key,
+        sum(by_others_tag.vote_count * by_own_tag.vote_count) as product
+    from by_others_tag
+    inner join by_own_tag
+        on
+            by_others_tag.scope_key = by_own_tag.scope_key
+            and by_others_tag.others_canonical_tag_key = by_own_tag.canonical_tag_key
+    group by all
+
+)
+
+select
+    totals.scope_key,
+    totals.attribute_key,
+    cast(totals.vote_count as bigint) as compared_vote_count,
+    totals.agreeing_count / totals.vote_count as agreement,
+    {{ beyond_chance(
+        'totals.agreeing_count / totals.vote_count',
+        'coalesce(by_chance.product, 0) / (totals.vote_count * totals.vote_count)'
+    ) }} as cohens_kappa
+from totals
+left join by_chance
+    on totals.scope_key = by_chance.scope_key and totals.attribute_key = by_chance.attribute_key

@@ -1,0 +1,45 @@
+with
+
+counts as (
+
+    select * from {{ ref('int_canonical_counts') }}
+    where is_published
+
+),
+
+palette_versions as (
+
+    select * from {{ ref('int_palette_versions') }}
+
+),
+
+canonical_tags as (
+
+    select * from {{ ref('int_canonical_tags') }}
+
+),
+
+summed as (
+
+    select
+        palette_versions.palette_key,
+        counts.attribute_key,
+        counts.canonical_tag_key,
+        cast(sum(counts.result_count) as bigint) as result_count,
+        count(*) as prompt_version_count
+    from counts
+    inner join palette_versions
+        on counts.group_key = palette_versions.group_key
+    group by all
+
+)
+
+select
+    summed.*,
+    row_number() over (
+        partition by summed.palette_key, summed.attribute_key
+        order by summed.result_count desc, canonical_tags.canonical_tag asc
+    ) as rank
+from summed
+inner join canonical_tags
+    on summed.canonical_tag_key = canonical_tags.canonical_tag_key
