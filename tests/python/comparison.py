@@ -42,6 +42,18 @@ def assert_counted_by_the_rules(warehouse: Warehouse, documents: list[str]) -> N
         ),
         ("attribute_consensus", [*seed_version, "attribute"], ["entropy"], RULES.attribute_consensus(documents)),
         (
+            "palette_attribute_consensus",
+            ["palette_seed", "attribute"],
+            ["winner", "votes", "total", "share", "margin", "is_tie", "tag_count"],
+            RULES.palette_attribute_consensus(documents),
+        ),
+        (
+            "palette_attribute_consensus",
+            ["palette_seed", "attribute"],
+            ["entropy"],
+            RULES.palette_attribute_consensus(documents),
+        ),
+        (
             "palette_tag_consensus",
             ["seed", '"promptVersion"'],
             ['"totalModels"', "categorical", "tags"],

@@ -391,6 +391,22 @@ class Rules:
             for (seed, prompt_version, attribute), entries in self.published_lists(documents).items()
         }
 
+    def palette_attribute_consensus(self, documents: list[str]) -> dict[tuple[str, str], Row]:
+        """Say the same for each (seed, attribute), over all prompt versions."""
+        total: dict[str, int] = defaultdict(int)
+        for (seed, _), number in total_results(documents).items():
+            total[seed] += number
+        rows = count(self.published_values(documents), lambda value: (value.seed, value.attribute, value.canonical_tag))
+        lists = defaultdict(list)
+        for (seed, attribute, canonical_tag), row in rows.items():
+            lists[seed, attribute].append({"key": canonical_tag, "value": row["result_count"]})
+        return {
+            (seed, attribute): agreement(
+                sorted(entries, key=lambda entry: (-entry["value"], entry["key"])), total[seed]
+            )
+            for (seed, attribute), entries in lists.items()
+        }
+
 
 def total_results(documents: Iterable[str]) -> dict[Group, int]:
     """Count the documents that count, by (seed, promptVersion)."""

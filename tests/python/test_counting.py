@@ -6,6 +6,7 @@ import pytest
 import strategies
 from comparison import assert_counted_by_the_rules
 from hypothesis import HealthCheck, Phase, given, settings
+from judged_statistics import assert_statistics_are_those_of_others
 from warehouse import WITHOUT_TESTS, Warehouse
 
 EXAMPLES = int(os.environ.get("COUNTING_EXAMPLES", "8"))
@@ -36,3 +37,4 @@ def test_all_counts_of_arbitrary_answers_are_those_of_the_rules(warehouse: Wareh
     warehouse.run("run")
 
     assert_counted_by_the_rules(warehouse, documents)
+    assert_statistics_are_those_of_others(warehouse)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from comparison import assert_counted_by_the_rules
+from judged_statistics import assert_statistics_are_those_of_others
 from warehouse import PROJECT, Warehouse
 
 from benchmarks.generate import generate
@@ -54,6 +55,31 @@ def test_the_sample_is_counted_by_the_rules(sample: Warehouse) -> None:
     with zipfile.ZipFile(SAMPLE) as export:
         lines = export.read("palette_tags/documents.jsonl").decode().split("\n")
     assert_counted_by_the_rules(sample, [line for line in lines if line])
+
+
+def test_the_statistics_of_the_sample_are_those_that_others_compute(sample: Warehouse) -> None:
+    compared = assert_statistics_are_those_of_others(sample)
+    versions, attributes, categorical, models = 3, 10, 4, 12
+    assert compared == {
+        "krippendorff_alpha": versions * attributes,
+        "krippendorff_alpha, tag by tag": versions * (attributes - categorical),
+        "mean_entropy": versions * attributes,
+        "agreement_change": (versions - 1) * attributes,
+        "agreement_change_error": (versions - 1) * attributes,
+        "agreement": (versions + 1) * models * categorical,
+        "cohens_kappa": (versions + 1) * models * categorical,
+        "self_consistency": (versions + 1) * models * categorical,
+    }
+
+
+def test_the_tags_of_a_palette_are_ranked_by_the_lower_bound_of_their_share(sample: Warehouse) -> None:
+    assert sample.rows("select count(*) from palette_tag_ranking") > [(1000,)]
+    assert not sample.rows("""
+        select * from palette_tag_ranking
+        qualify rank <> row_number() over (
+            partition by palette_seed, attribute order by share_lower_bound desc, canonical_tag
+        )
+    """)
 
 
 def test_the_summary_shows_counts_and_where_the_warehouse_is(sample: Warehouse) -> None:
