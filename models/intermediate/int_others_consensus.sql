@@ -45,7 +45,7 @@ others as (
 
 ),
 
--- Votes above, key below: the greatest is for the tag with most votes, and of several once the last key, once the first.
+-- Votes above, key below: the greatest is for most votes, and of tags that tie for the last key, then for the first.
 most_votes as (
 
     select
