@@ -1,6 +1,7 @@
 """`python -m publish diff`: what an edit changes, on the sample, and on arbitrary rows."""
 
 import json
+import math
 import os
 import re
 import subprocess
@@ -120,7 +121,16 @@ def canonical(rules: Rules, documents: list[str]) -> dict[Any, dict[str, Any]]:
     for key in sorted(rows, key=lambda key: (is_left_out(key), -rows[key]["result_count"], key[3])):
         ranks[key[:3]] += 1
         rows[key]["rank"] = ranks[key[:3]]
-    return rows
+    total = total_results(documents)
+    return {
+        key: row | {"share_lower_bound": safe_share(row["result_count"], total[key[:2]])} for key, row in rows.items()
+    }
+
+
+def safe_share(votes: int, total: int) -> float:
+    """Wilson's lower bound: the smaller root of (votes - total * p)² = z² * total * p * (1 - p), for z = 1.96."""
+    a, b, c = total + 1.96**2, 2 * votes + 1.96**2, votes**2 / total
+    return round((b - math.sqrt(b**2 - 4 * a * c)) / (2 * a), 12)
 
 
 def consensus(rules: Rules, documents: list[str]) -> dict[Any, dict[str, Any]]:
@@ -131,7 +141,10 @@ def consensus(rules: Rules, documents: list[str]) -> dict[Any, dict[str, Any]]:
 
 def agreement(rules: Rules, documents: list[str]) -> dict[Any, dict[str, Any]]:
     rows = rules.attribute_consensus(documents)
-    return {key: row | {"entropy": round(row["entropy"], 12)} for key, row in rows.items()}
+    return {
+        key: row | {"entropy": round(row["entropy"], 12), "share_lower_bound": safe_share(row["votes"], row["total"])}
+        for key, row in rows.items()
+    }
 
 
 def queue(rules: Rules, documents: list[str]) -> dict[Any, dict[str, Any]]:
@@ -148,10 +161,11 @@ EXPECTED = {
     "attribute_consensus": agreement,
     "refinement_queue": queue,
 }
+MADE_OF_THEM = {"palette_attribute_consensus", "palette_tag_ranking", "prompt_version_quality"}
 
 
 def test_just_the_tables_differ_that_a_synonym_moves(comparison: Comparison) -> None:
-    assert {one.name for one in comparison.differences} == EXPECTED.keys()
+    assert {one.name for one in comparison.differences} == EXPECTED.keys() | MADE_OF_THEM
     assert all(one.change == "changed" and one.aspects == [] for one in comparison.differences)
     assert {"palettes", "tag_results", "unmapped_tags", "top_tags", "palette_tags"} <= set(comparison.unchanged)
 
@@ -361,10 +375,10 @@ def run(edited: Edited, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_exit_code_tells_of_differences_where_that_is_asked_for(edited: Edited) -> None:
     done = run(edited, "--limit", "0")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "tables that differ: 7; functions: 0" in done.stdout
+    assert "tables that differ: 10; functions: 0" in done.stdout
     done = run(edited, "--exit-code", "--json", "--limit", "1")
     assert (done.returncode, done.stderr) == (1, "")
-    assert [one["name"] for one in json.loads(done.stdout)["differences"]] == sorted(EXPECTED)
+    assert [one["name"] for one in json.loads(done.stdout)["differences"]] == sorted(EXPECTED.keys() | MADE_OF_THEM)
 
 
 @pytest.mark.parametrize("missing", ["build.duckdb", "target/manifest.json"])
