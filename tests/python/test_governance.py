@@ -289,8 +289,8 @@ EDITS = [
     ),
     Edit(
         "A list has an order",
-        lambda e: e.replace("unmapped_tags", " order by palette_seed", ""),
-        "list(distinct palette_seed)",
+        lambda e: e.replace("int_unmapped_tags", " order by results.palette_seed", ""),
+        "list(distinct results.palette_seed)",
     ),
     Edit("A model is one query", lambda e: e.node("tag_values").update(raw_code="select 1 as one;"), "tag_values"),
     Edit(

@@ -1,9 +1,8 @@
 with
 
-texts as (
+unmapped as (
 
-    select * from {{ ref('int_tag_texts') }}
-    where text_class = 'unmapped'
+    select * from {{ ref('int_unmapped_tags') }}
 
 ),
 
@@ -14,31 +13,15 @@ totals as (
 
 ),
 
-said as (
+nearest as (
 
-    select
-        texts.attribute,
-        texts.tag,
-        results.palette_seed,
-        results.model
-    from {{ ref('int_tag_values') }} as tag_values
-    inner join texts
-        on tag_values.text_key = texts.text_key
-    inner join {{ ref('int_tag_results') }} as results
-        on tag_values.result_key = results.result_key
-    where tag_values.is_counted
+    select * from {{ ref('int_nearest_tags') }}
 
 ),
 
-examples as (
+likely as (
 
-    select
-        attribute,
-        tag,
-        list_slice(list(distinct palette_seed order by palette_seed), 1, 5) as example_palettes,
-        list(distinct model order by model) filter (where model is not null) as models
-    from said
-    group by all
+    select * from {{ ref('int_likely_tags') }}
 
 )
 
@@ -49,8 +32,20 @@ select
     totals.result_count,
     totals.model_count,
     totals.palette_count,
-    examples.example_palettes,
-    coalesce(examples.models, []) as models
+    unmapped.example_palettes,
+    unmapped.models,
+    unmapped.first_said_at,
+    unmapped.last_said_at,
+    nearest.nearest_tag,
+    nearest.nearest_distance,
+    nearest.nearest_similarity,
+    likely.likely_tag,
+    likely.likely_share,
+    likely.likely_gain
 from totals
-inner join examples
-    on totals.attribute = examples.attribute and totals.tag = examples.tag
+inner join unmapped
+    on totals.attribute = unmapped.attribute and totals.tag = unmapped.tag
+left join nearest
+    on unmapped.canonical_tag_key = nearest.canonical_tag_key
+left join likely
+    on unmapped.canonical_tag_key = likely.canonical_tag_key

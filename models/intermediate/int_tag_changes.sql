@@ -1,0 +1,56 @@
+with
+
+prompt_order as (
+
+    select * from {{ ref('int_prompt_order') }}
+
+),
+
+said as (
+
+    select
+        palette_versions.prompt_version,
+        counts.attribute_key,
+        counts.canonical_tag_key,
+        cast(sum(counts.result_count) as bigint) as result_count
+    from {{ ref('int_canonical_counts') }} as counts
+    inner join {{ ref('int_palette_versions') }} as palette_versions
+        on counts.group_key = palette_versions.group_key
+    where counts.is_published
+    group by all
+
+),
+
+both_sides as (
+
+    select
+        prompt_order.prompt_version,
+        said.attribute_key,
+        said.canonical_tag_key,
+        said.result_count,
+        0 as previous_result_count
+    from said
+    inner join prompt_order
+        on said.prompt_version = prompt_order.prompt_version
+    where prompt_order.previous_prompt_version is not null
+    union all
+    select
+        prompt_order.prompt_version,
+        said.attribute_key,
+        said.canonical_tag_key,
+        0 as result_count,
+        said.result_count as previous_result_count
+    from said
+    inner join prompt_order
+        on said.prompt_version = prompt_order.previous_prompt_version
+
+)
+
+select
+    prompt_version,
+    attribute_key,
+    canonical_tag_key,
+    cast(sum(result_count) as bigint) as result_count,
+    cast(sum(previous_result_count) as bigint) as previous_result_count
+from both_sides
+group by all

@@ -1,0 +1,52 @@
+with
+
+spellings as (
+
+    select * from {{ ref('int_tag_spellings') }}
+    where length(letters) between 6 and 40
+
+),
+
+variants as (
+
+    select
+        attribute,
+        tag,
+        letters,
+        result_count,
+        letters as variant
+    from spellings
+    union all
+    select
+        attribute,
+        tag,
+        letters,
+        result_count,
+        unnest([left(letters, i - 1) || substr(letters, i + 1) for i in range(1, length(letters) + 1)]) as variant
+    from spellings
+
+),
+
+pairs as (
+
+    select distinct
+        rare.attribute,
+        rare.tag,
+        often.tag as suggested_tag,
+        often.result_count as suggested_result_count
+    from variants as rare
+    inner join variants as often
+        on
+            rare.attribute = often.attribute
+            and rare.variant = often.variant
+            and rare.result_count * 10 <= often.result_count
+    where damerau_levenshtein(rare.letters, often.letters) = 1
+
+)
+
+select *
+from pairs
+qualify
+    row_number() over (
+        partition by attribute, tag order by suggested_result_count desc, length(suggested_tag) asc, suggested_tag asc
+    ) = 1

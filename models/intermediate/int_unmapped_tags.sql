@@ -1,0 +1,39 @@
+with
+
+texts as (
+
+    select * from {{ ref('int_tag_texts') }}
+    where text_class = 'unmapped'
+
+),
+
+tag_values as (
+
+    select * from {{ ref('int_tag_values') }}
+    where is_counted
+
+),
+
+results as (
+
+    select * from {{ ref('int_tag_results') }}
+
+)
+
+select
+    texts.attribute_key,
+    texts.canonical_tag_key,
+    texts.attribute,
+    texts.tag,
+    list_slice(list(distinct results.palette_seed order by results.palette_seed), 1, 5) as example_palettes,
+    coalesce(
+        list(distinct results.model order by results.model) filter (where results.model is not null), []
+    ) as models,
+    min(results.created_at) as first_said_at,
+    max(results.created_at) as last_said_at
+from tag_values
+inner join texts
+    on tag_values.text_key = texts.text_key
+inner join results
+    on tag_values.result_key = results.result_key
+group by all
