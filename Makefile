@@ -86,7 +86,7 @@ lint-python: $(DEV)
 
 .PHONY: lint-sql
 lint-sql: $(DEV)
-	$(BIN)/sqlfluff lint --processes 2 models functions tests
+	$(BIN)/sqlfluff lint --processes 2 analyses models functions tests
 
 .PHONY: lint-yaml
 lint-yaml: $(DEV)
@@ -192,7 +192,7 @@ fix: $(DEV) ## mend layout, style and spelling where that is safe
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 	$(BIN)/python seeds/check.py --fix
-	$(BIN)/sqlfluff fix --processes 2 --rules $(SAFE_SQL_RULES) models functions tests || true
+	$(BIN)/sqlfluff fix --processes 2 --rules $(SAFE_SQL_RULES) analyses models functions tests || true
 	find . -name '*.md' -not -path '*/node_modules/*' -not -path './.venv*' | xargs $(BIN)/typos --write-changes --force-exclude || true
 	@echo "make lint shows what is left"
 

@@ -1,17 +1,24 @@
 """The dbt project as a whole, on the sample export that comes with it."""
 
+import csv
 import json
 import subprocess
 import sys
 import zipfile
+from collections import Counter
+from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
+import statistics_by_hand as by_hand
 from comparison import assert_counted_by_the_rules
 from judged_statistics import assert_statistics_are_those_of_others
 from warehouse import PROJECT, Warehouse
 
 from benchmarks.generate import generate
+from seeds.check import problems
 
 SAMPLE = PROJECT / "sample" / "convex-export.zip"
 
@@ -107,6 +114,134 @@ def test_freshness_looks_at_the_time_of_the_run(sample: Warehouse) -> None:
     sources = json.loads((sample.target / "sources.json").read_text())["results"]
     assert sources
     assert {source["status"] for source in sources} == {"pass"}
+
+
+# Tags that go together, and what prompts changed
+
+
+@pytest.fixture(scope="module")
+def answers(sample: Warehouse) -> list[by_hand.Answer]:
+    rows = sample.rows("""
+        select palette_seed, prompt_version, created_at, list((attribute, canonical_tag)) filter (
+            where said.is_counted and value_class not in ('fragment', 'too_long')
+        )
+        from tag_results left join tag_values as said using (result_id, palette_seed, prompt_version)
+        where status = 'success'
+        group by result_id, palette_seed, prompt_version, created_at
+    """)
+    return [by_hand.Answer(*row, frozenset(said or [])) for *row, said in rows]
+
+
+def test_pairs_of_tags_are_those_counted_by_hand(sample: Warehouse, answers: list[by_hand.Answer]) -> None:
+    rows = sample.rows("""
+        select attribute, canonical_tag, other_attribute, other_canonical_tag, palette_count, support, confidence, lift
+        from tag_pairs
+    """)
+    assert len(rows) > 100
+    assert {row[:4]: row[4:] for row in rows} == {
+        key: pytest.approx(row) for key, row in by_hand.pairs(answers).items()
+    }
+
+
+def test_drift_of_tags_is_that_counted_by_hand(sample: Warehouse, answers: list[by_hand.Answer]) -> None:
+    rows = sample.rows("""
+        select prompt_version, attribute, canonical_tag, share, previous_share, share_change, z_score from tag_drift
+    """)
+    expected = {key: pytest.approx(row, abs=1e-9) for key, row in by_hand.drift(answers).items()}
+    assert len(rows) > 100
+    assert {row[:3]: row[3:] for row in rows} == expected
+
+
+def test_drift_of_attributes_is_that_counted_by_hand(sample: Warehouse, answers: list[by_hand.Answer]) -> None:
+    rows = sample.rows("select prompt_version, attribute, divergence from attribute_drift")
+    expected = {key: pytest.approx(value, abs=1e-9) for key, value in by_hand.divergence(answers).items()}
+    assert len(rows) == 20
+    assert {row[:2]: row[2] for row in rows} == expected
+
+
+# The questions in analyses/
+
+Asked = Callable[[str], list[tuple[Any, ...]]]
+
+
+@pytest.fixture(scope="module")
+def asked(sample: Warehouse) -> Asked:
+    sample.run("compile", "--select", "path:analyses")
+    folder = sample.target / "compiled" / "palette_analytics" / "analyses"
+    return lambda name: sample.rows((folder / f"{name}.sql").read_text(encoding="utf-8"))
+
+
+def test_every_question_has_an_answer_in_the_sample(asked: Asked) -> None:
+    questions = sorted(path.stem for path in (PROJECT / "analyses").glob("*.sql"))
+    assert len(questions) == 7
+    assert [question for question in questions if not asked(question)] == []
+
+
+def test_the_top_tags_are_those_that_most_answers_said(asked: Asked, sample: Warehouse) -> None:
+    tops = asked("top_100_tags")
+    counts = sample.rows(
+        "select sum(result_count) from tag_frequencies group by attribute, tag order by 1 desc limit 100"
+    )
+    assert [row[4] for row in tops] == [count for (count,) in counts]
+
+
+def test_tags_by_prompt_version_are_five_of_each_attribute(asked: Asked, sample: Warehouse) -> None:
+    found = Counter(row[:2] for row in asked("tags_by_prompt_version"))
+    assert found.keys() == set(sample.rows("select distinct prompt_version, attribute from tag_frequencies"))
+    assert set(found.values()) <= {3, 4, 5}
+
+
+def test_the_most_contested_palettes_come_first(asked: Asked) -> None:
+    margins = [row[3] for row in asked("most_contested_palettes")]
+    assert len(margins) == 50
+    assert margins == sorted(margins)
+    assert margins[0] < 0.7
+
+
+def test_disagreement_is_that_of_each_models_votes(asked: Asked, sample: Warehouse) -> None:
+    rows = asked("models_that_disagree_most")
+    assert {row[:2] for row in rows} == set(sample.rows("select distinct provider, model from tag_results"))
+    categorical = "('temperature', 'contrast', 'brightness', 'saturation')"
+    ((apart, votes),) = sample.rows(f"""
+        select sum(total_votes - votes), sum(total_votes) from attribute_consensus join (
+            select palette_seed, prompt_version, attribute, sum(result_count) as total_votes
+            from canonical_tag_frequencies group by all
+        ) using (palette_seed, prompt_version, attribute)
+        where attribute in {categorical} and not is_tie
+    """)
+    assert sum(row[2] for row in rows) == votes
+    assert sum(row[2] * row[3] for row in rows) == pytest.approx(float(apart))
+    assert [row[3] for row in rows] == sorted((row[3] for row in rows), reverse=True)
+
+
+def test_a_refinement_batch_holds_what_nobody_has_refined(asked: Asked, sample: Warehouse) -> None:
+    waiting = {row[0] for row in asked("next_refinement_batch")}
+    refined = set(sample.rows("select palette_seed from refinement_queue where len(refinements) > 0"))
+    assert refined
+    assert waiting == {
+        seed for (seed,) in sample.rows("select palette_seed from refinement_queue") if (seed,) not in refined
+    }
+
+
+def test_the_cost_of_all_prompt_versions_is_that_of_all_answers(asked: Asked, sample: Warehouse) -> None:
+    rows = asked("cost_per_prompt_version")
+    total = sample.rows("select count(*), sum(input_tokens), sum(output_tokens) from tag_results")[0]
+    assert tuple(sum(row[place] for row in rows) for place in (1, 4, 5)) == total
+    assert [row[0] for row in rows] == ["f2eddcc99396", "21ba6a6ae768", "9dd807489671"]
+
+
+def test_suggested_synonyms_are_lines_that_the_seed_takes(asked: Asked) -> None:
+    seed = PROJECT / "seeds" / "synonyms.csv"
+    lines = StringIO()
+    csv.writer(lines, lineterminator="\n").writerows(asked("suggested_synonyms"))
+    columns = ["attribute", "tag", "canonical_tag", "note"]
+    assert list(problems(seed.read_bytes() + lines.getvalue().encode(), columns)) == []
+    added = list(csv.DictReader(StringIO(lines.getvalue()), columns))
+    present = list(csv.DictReader(StringIO(seed.read_text(encoding="utf-8"))))
+    keys = [(row["attribute"], row["tag"]) for row in [*present, *added]]
+    assert len(keys) == len(set(keys))
+    assert not {(row["attribute"], row["canonical_tag"]) for row in [*present, *added]} & set(keys)
+    assert {"attribute": "associations", "tag": "rosé", "canonical_tag": "rose", "note": "suggested: spelling"} in added
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,15 @@
+-- Where answers disagree most on what has one value: least margin on average, over at least ten answers.
+select
+    consensus.palette_seed,
+    consensus.prompt_version,
+    min(consensus.total) as answer_count,
+    avg(consensus.margin) as mean_margin,
+    avg(consensus.entropy) as mean_entropy,
+    count(*) filter (where consensus.is_tie) as tie_count
+from {{ ref('attribute_consensus') }} as consensus
+inner join {{ ref('attributes') }} as attributes
+    on consensus.attribute = attributes.attribute
+where attributes.kind = 'categorical' and consensus.total >= 10
+group by consensus.palette_seed, consensus.prompt_version
+order by mean_margin asc, consensus.palette_seed asc, consensus.prompt_version asc
+limit 50

@@ -1,0 +1,13 @@
+-- What a refinement batch of 100 palettes would hold: those that no model has refined yet, most answers first.
+-- The function refinement_candidates answers the same for one model and cycle.
+select
+    palette_seed,
+    min(palette_id) as palette_id,
+    sum(success_count) as answer_count,
+    sum(tag_count) as tag_count,
+    list(prompt_version order by prompt_version) as prompt_versions
+from {{ ref('refinement_queue') }}
+where len(refinements) = 0
+group by palette_seed
+order by answer_count desc, palette_seed asc
+limit 100

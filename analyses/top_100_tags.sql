@@ -1,0 +1,13 @@
+-- The 100 tags that most answers said, over all prompt versions, each with what it is counted as.
+select
+    attribute,
+    tag,
+    canonical_tag,
+    tag_class,
+    result_count,
+    palette_count,
+    model_count
+from {{ ref('tag_totals') }}
+where prompt_version is null
+order by result_count desc, attribute asc, tag asc
+limit 100
