@@ -16,13 +16,13 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-from warehouse import PROJECT, Warehouse
+from warehouse import PROJECT, WITHOUT_TESTS, Warehouse
 
 from extract.compact import compact
 from extract.documents import DOCUMENT_SCHEMA
 from extract.rawzone import RawZone, TableName
 
-ALL_MODELS = ("build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+ALL_MODELS = ("build", *WITHOUT_TESTS)
 PARTS = ("+int_tag_values", "+int_text_counts", "+tag_frequencies", "+palette_tag_consensus", "+tag_totals")
 """Each with all that it is made of, as one builds a part while one works on it."""
 
