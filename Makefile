@@ -163,6 +163,19 @@ $(AIRBYTE): requirements/airbyte.txt | $(BIN)/python
 	else echo "Python 3.12 or later: airbyte-source-convex will judge nothing; it runs on 3.9 to 3.11"; fi
 	@touch $@
 
+# The judge of the weighted consensus. It takes 20 s to install, so `make test` alone doesn't: the tests then go by what it said.
+CROWDKIT := .venv-crowdkit/.installed
+
+.PHONY: crowdkit
+crowdkit: $(CROWDKIT) $(DEV) ## the weighted consensus beside crowd-kit's, on random votes and on the sample: the largest differences
+	$(BIN)/pytest -s tests/python/test_weighted_consensus.py
+
+$(CROWDKIT): requirements/crowdkit.txt | $(BIN)/python
+	@rm -rf $(@D)
+	@$(BIN)/python -m venv $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes -r $< && touch $@ || \
+		{ rm -rf $(@D); echo "no crowd-kit: it could not be installed, and judges nothing"; }
+
 # A consumer of its own: a Convex app, and a Node script, on what a build of the sample publishes.
 EXAMPLE := examples/convex
 EXAMPLE_DATA := $(EXAMPLE)/build$(APART)
@@ -270,6 +283,7 @@ lock: ## renew the hashed locks in requirements/ after editing pyproject.toml
 	$(VENV)-lock/bin/uv pip compile pyproject.toml -c requirements/dev-duckdb2.txt $(LOCK_DUCKDB2) -o requirements/runtime-duckdb2.txt
 	$(VENV)-lock/bin/uv pip compile requirements/airbyte.in $(filter-out --universal,$(LOCK)) -o requirements/airbyte.txt
 	$(VENV)-lock/bin/uv pip compile requirements/polars.in $(LOCK) -o requirements/polars.txt
+	$(VENV)-lock/bin/uv pip compile requirements/crowdkit.in $(LOCK) --override requirements/crowdkit-without.in -o requirements/crowdkit.txt
 	rm -rf $(VENV)-lock
 
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header --no-annotate
