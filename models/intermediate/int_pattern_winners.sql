@@ -1,0 +1,74 @@
+with
+
+patterns as (
+
+    select * from {{ ref('int_vote_patterns') }}
+
+),
+
+posteriors as (
+
+    select * from {{ ref('int_tag_posteriors') }}
+
+),
+
+canonical_tags as (
+
+    select * from {{ ref('int_canonical_tags') }}
+
+),
+
+said as (
+
+    select
+        pattern_key,
+        unnest([vote.canonical_tag_key for vote in votes]) as canonical_tag_key,
+        unnest([vote.vote_count for vote in votes]) as vote_count
+    from patterns
+
+),
+
+candidates as (
+
+    select
+        posteriors.pattern_key,
+        canonical_tags.canonical_tag,
+        posteriors.posterior,
+        cast(coalesce(sum(said.vote_count), 0) as bigint) as vote_count
+    from posteriors
+    inner join canonical_tags
+        on posteriors.canonical_tag_key = canonical_tags.canonical_tag_key
+    left join said
+        on posteriors.pattern_key = said.pattern_key and posteriors.canonical_tag_key = said.canonical_tag_key
+    group by all
+
+),
+
+ranked as (
+
+    select
+        pattern_key,
+        list(
+            struct_pack(canonical_tag, posterior, vote_count)
+            order by posterior desc, vote_count desc, canonical_tag asc
+        ) as by_posterior,
+        list(struct_pack(canonical_tag, vote_count) order by vote_count desc, canonical_tag asc) as by_votes,
+        cast(sum(vote_count) as bigint) as total
+    from candidates
+    group by pattern_key
+
+)
+
+select
+    patterns.attribute_key,
+    patterns.votes as ballot,
+    ranked.by_posterior[1].canonical_tag as winner,
+    round(ranked.by_posterior[1].posterior / 1e12, 6) as posterior,
+    ranked.by_posterior[1].vote_count as votes,
+    ranked.total,
+    ranked.by_votes[1].canonical_tag as majority_winner,
+    ranked.by_votes[1].vote_count as majority_votes,
+    coalesce(ranked.by_votes[1].vote_count = ranked.by_votes[2].vote_count, false) as is_majority_tie
+from patterns
+inner join ranked
+    on patterns.pattern_key = ranked.pattern_key
