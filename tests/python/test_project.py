@@ -14,11 +14,9 @@ from typing import Any
 import pytest
 import statistics_by_hand as by_hand
 from comparison import assert_counted_by_the_rules
-<<<<<<< HEAD
+from dawid_skene import by_hand as weighed_by_hand
+from dawid_skene import posteriors_of, votes_of
 from judged_statistics import assert_statistics_are_those_of_others
-=======
-from dawid_skene import by_hand, posteriors_of, votes_of
->>>>>>> bd24297 (Weigh each model's votes by its reliability (Dawid and Skene), beside the majority vote)
 from warehouse import PROJECT, Warehouse
 
 from benchmarks.generate import generate
@@ -68,7 +66,6 @@ def test_the_sample_is_counted_by_the_rules(sample: Warehouse) -> None:
     assert_counted_by_the_rules(sample, [line for line in lines if line])
 
 
-<<<<<<< HEAD
 def test_the_statistics_of_the_sample_are_those_that_others_compute(sample: Warehouse) -> None:
     compared = assert_statistics_are_those_of_others(sample)
     versions, attributes, categorical, models = 3, 10, 4, 12
@@ -92,14 +89,14 @@ def test_the_tags_of_a_palette_are_ranked_by_the_lower_bound_of_their_share(samp
             partition by palette_seed, attribute order by share_lower_bound desc, canonical_tag
         )
     """)
-=======
+
+
 def test_the_weighted_consensus_of_the_sample_is_that_of_the_paper(sample: Warehouse) -> None:
     for attribute in ("temperature", "contrast", "brightness", "saturation"):
-        expected = by_hand(votes_of(sample, attribute)).posteriors
+        expected = weighed_by_hand(votes_of(sample, attribute)).posteriors
         found = posteriors_of(sample, attribute)
         assert found.keys() == {item for item, _ in expected}
         assert all(abs(p - expected[item, tag]) < 1e-6 for item, (tag, p) in found.items())
->>>>>>> bd24297 (Weigh each model's votes by its reliability (Dawid and Skene), beside the majority vote)
 
 
 def test_the_summary_shows_counts_and_where_the_warehouse_is(sample: Warehouse) -> None:
