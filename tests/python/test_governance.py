@@ -167,7 +167,11 @@ EDITS = [
         lambda e: e.node("every_value_said_is_in_tag_values", "test").update(name="sums"),
         "sums",
     ),
-    Edit("A model lies in models/staging", lambda e: e.move("int_tags", "models/helpers/int_tags.sql"), "int_tags"),
+    Edit(
+        "A model lies in models/staging",
+        lambda e: e.move("int_value_counts", "models/helpers/int_value_counts.sql"),
+        "int_value_counts",
+    ),
     Edit(
         "A mart lies in the folder of its subject",
         lambda e: e.move("attribute_consensus", "models/marts/misc/attribute_consensus.sql"),
@@ -192,8 +196,8 @@ EDITS = [
     Edit("An intermediate model reads staging", lambda e: e.reads("int_tags", "model.tag_totals"), "tag_totals"),
     Edit(
         "A model names other tables by ref()",
-        lambda e: e.replace("int_tags", "{{ ref('int_tag_texts') }}", "main.int_tag_texts"),
-        "main.int_tag_texts",
+        lambda e: e.replace("int_value_counts", "{{ ref('int_texts') }}", "main.int_texts"),
+        "main.int_texts",
     ),
     Edit("What is no mart is protected", lambda e: e.node("int_tags").update(access="private"), "int_tags"),
     Edit(
