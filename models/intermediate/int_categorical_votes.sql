@@ -17,6 +17,7 @@ texts as (
 answers as (
 
     select * from {{ ref('int_answers') }}
+    where group_key > {{ greatest_kept('group_key') }}
 
 ),
 

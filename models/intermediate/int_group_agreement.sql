@@ -3,6 +3,7 @@ with
 palette_versions as (
 
     select * from {{ ref('int_palette_versions') }}
+    where group_key > {{ greatest_kept('group_key') }}
 
 ),
 
@@ -20,7 +21,7 @@ summed as (
         sum(result_count) as said_count,
         sum(result_count * result_count) as squared_count
     from {{ ref('int_canonical_counts') }}
-    where is_published
+    where is_published and group_key > {{ greatest_kept('group_key') }}
     group by all
 
 ),

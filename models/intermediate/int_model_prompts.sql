@@ -28,6 +28,11 @@ summed as (
 )
 
 select
-    cast(row_number() over (order by prompt_version, provider, model) as integer) as model_prompt_key,
-    *
+    keys.model_prompt_key,
+    summed.*
 from summed
+inner join {{ ref('int_model_prompt_keys') }} as keys
+    on
+        summed.prompt_version = keys.prompt_version
+        and summed.provider is not distinct from keys.provider
+        and summed.model is not distinct from keys.model

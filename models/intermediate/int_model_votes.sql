@@ -6,7 +6,7 @@ results as (
         results.result_key,
         model_prompts.model_prompt_key
     from {{ ref('int_tag_results') }} as results
-    inner join {{ ref('int_model_prompts') }} as model_prompts
+    inner join {{ ref('int_model_prompt_keys') }} as model_prompts
         on
             results.prompt_version = model_prompts.prompt_version
             and results.provider is not distinct from model_prompts.provider
@@ -23,4 +23,5 @@ select
 from {{ ref('int_votes') }} as votes
 inner join results
     on votes.result_key = results.result_key
+where votes.group_key > {{ greatest_kept('group_key') }}
 group by all

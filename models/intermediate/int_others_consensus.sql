@@ -3,6 +3,7 @@ with
 model_votes as (
 
     select * from {{ ref('int_model_votes') }}
+    where group_key > {{ greatest_kept('group_key') }}
 
 ),
 

@@ -10,6 +10,7 @@ counts as (
 palette_versions as (
 
     select * from {{ ref('int_palette_versions') }}
+    where palette_key > {{ greatest_kept('palette_key') }}
 
 ),
 

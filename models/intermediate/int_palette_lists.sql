@@ -3,21 +3,8 @@ with
 
 counts as (
 
-    select * from {{ ref('int_canonical_counts') }}
-    where is_published
-
-),
-
-palette_versions as (
-
-    select * from {{ ref('int_palette_versions') }}
+    select * from {{ ref('int_palette_counts') }}
     where palette_key > {{ greatest_kept('palette_key') }}
-
-),
-
-canonical_tags as (
-
-    select * from {{ ref('int_canonical_tags') }}
 
 ),
 
@@ -27,29 +14,13 @@ attributes as (
 
 ),
 
-summed as (
-
-    select
-        palette_versions.palette_key,
-        counts.attribute_key,
-        counts.canonical_tag_key,
-        sum(counts.result_count) as result_count
-    from counts
-    inner join palette_versions
-        on counts.group_key = palette_versions.group_key
-    group by all
-
-),
-
 lists as (
 
     select
-        summed.palette_key,
-        summed.attribute_key,
-        {{ tags_in_order('summed.canonical_tag_key', 'summed.result_count', 'canonical_tags.name_order') }} as tags
-    from summed
-    inner join canonical_tags
-        on summed.canonical_tag_key = canonical_tags.canonical_tag_key
+        palette_key,
+        attribute_key,
+        {{ tags_in_order('canonical_tag_key', 'result_count', 'rank') }} as tags
+    from counts
     group by all
 
 )

@@ -3,7 +3,7 @@ with
 palette_versions as (
 
     select * from {{ ref('int_palette_versions') }}
-    where success_count > 0
+    where success_count > 0 and palette_key > {{ greatest_kept('palette_key') }}
 
 ),
 

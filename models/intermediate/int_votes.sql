@@ -10,7 +10,7 @@ texts as (
 answers as (
 
     select * from {{ ref('int_answers') }}
-    where group_key is not null
+    where group_key > {{ greatest_kept('group_key') }}
 
 )
 
