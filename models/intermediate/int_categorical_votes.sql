@@ -33,13 +33,6 @@ models as (
 
 ),
 
-attributes as (
-
-    select * from {{ ref('int_attributes') }}
-    where is_closed
-
-),
-
 voters as (
 
     select
@@ -65,8 +58,8 @@ counted as (
     from tag_values
     inner join texts
         on tag_values.text_key = texts.text_key
-    inner join attributes
-        on texts.attribute_key = attributes.attribute_key
+    inner join {{ ref('int_attributes') }} as attributes
+        on texts.attribute_key = attributes.attribute_key and attributes.is_closed
     inner join voters
         on tag_values.result_key = voters.result_key
     group by all

@@ -26,22 +26,7 @@ ALL_MODELS = ("build", *WITHOUT_TESTS)
 PARTS = ("+int_tag_values", "+int_text_counts", "+tag_frequencies", "+palette_tag_consensus", "+tag_totals")
 """Each with all that it is made of, as one builds a part while one works on it."""
 
-PUBLIC = (
-    "attribute_consensus",
-    "canonical_tag_frequencies",
-    "palette_tag_consensus",
-    "palettes",
-    "refinement_queue",
-    "rejected_lines",
-    "tag_frequencies",
-    "tag_results",
-    "tag_totals",
-    "tag_values",
-    "unexpected_tag_keys",
-    "unmapped_tags",
-)
 QUERIES = {
-    **{name: f"select * from {name}" for name in PUBLIC},
     "int_tag_results": "select * exclude (result_key) from int_tag_results",
     "int_palette_versions": "select * exclude (group_key, palette_key, palette_state) from int_palette_versions",
     "int_answers": """
@@ -62,19 +47,17 @@ QUERIES = {
     """,
 }
 """What is compared: each table without its keys, or by what they stand for."""
-COUNTED_ONLY = (
-    "int_canonical_counts",
-    "int_consensus_lists",
-    "int_palette_lists",
-    "int_tag_counts",
-    "int_tag_values",
-    "int_tag_values__said",
-    "int_tag_values__nested",
-    "int_tag_values__surplus",
-    "int_text_counts",
-    "int_value_counts",
+ONLY_GROW = (
+    "int_canonical_tag_keys",
+    "int_canonical_tags",
+    "int_model_prompt_keys",
+    "int_models",
+    "int_tag_keys",
+    "int_tag_texts",
+    "int_tags",
+    "int_texts",
 )
-"""What they hold is seen in the others; that nothing more is in them is seen here."""
+"""Tables whose rows stay when nobody says them any more."""
 
 COUNTS, TEXTS = "models/intermediate/int_text_counts.sql", "models/intermediate/int_texts.sql"
 FREQUENCIES = "models/marts/frequency/tag_frequencies.sql"
@@ -198,11 +181,16 @@ class Project:
         return {name: (kept[name], anew[name]) for name in anew if kept[name] != anew[name]}
 
     def _state(self, warehouse: Warehouse) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        """Return the rows of public tables, of others by what their keys stand for, and how many each table has."""
         with duckdb.connect(str(warehouse.database), read_only=True) as connection:
-            for name, query in QUERIES.items():
-                found[name] = sorted(map(repr, connection.execute(query).fetchall()))
-            for name in COUNTED_ONLY:
+            relations = "select name from (show tables) where not starts_with(name, 'stg_')"
+            names = [name for (name,) in connection.execute(relations).fetchall() if name not in ONLY_GROW]
+            public = {name: f"select * from {name}" for name in names if not name.startswith("int_")}
+            found: dict[str, Any] = {
+                name: sorted(map(repr, connection.execute(query).fetchall()))
+                for name, query in (public | QUERIES).items()
+            }
+            for name in names:
                 found[f"rows of {name}"] = connection.execute(f"select count(*) from {name}").fetchone()
         return found
 
