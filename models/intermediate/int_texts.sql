@@ -57,7 +57,9 @@ cleaned as (
 )
 
 select
-    cast({{ greatest_kept('text_key') }} + row_number() over () as integer) as text_key,
+    cast(
+        {{ greatest_kept('text_key') }} + row_number() over (order by attribute_key, json_text) as integer
+    ) as text_key,
     attribute_key,
     json_text,
     text,
