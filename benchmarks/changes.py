@@ -137,7 +137,7 @@ def land_changes(place: Place, share: float) -> tuple[str, int]:
         changes.append(("upsert", new, created, document.replace(f'"{key}"', f'"{new}"')))
         changes.append(("delete", rows[1][0], None, None))
         changes += [
-            ("upsert", key, created, document.replace('"calm"', '"serene"').replace('"usage":{', '"usage":{"again":1,'))
+            ("upsert", key, created, document.replace('"calm"', '"serene"').removesuffix("}") + ',"again":1}')
             for key, created, version, document in rows[2:]
             if version == rows[2][2]
         ]

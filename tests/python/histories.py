@@ -3,14 +3,17 @@
 After any of it, the tables that a build keeps have to say what they would say if they were made anew.
 """
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +109,8 @@ class Project:
                 self.answers.clear()
             for name, text in changes:
                 place = run.next_sequence(1)
-                row = {"_id": name, "_creation_time": float(1_764_000_000_000 + place), "document": text}
+                created = json.loads(text)["_creationTime"] if text else None
+                row = {"_id": name, "_creation_time": created, "document": text}
                 writer.add_changes(
                     pa.RecordBatch.from_pylist([row], DOCUMENT_SCHEMA),
                     pa.array(["delete" if text is None else "upsert"]),
@@ -174,24 +178,28 @@ class Project:
                 os.killpg(process.pid, signal.SIGKILL)
 
     def difference(self) -> dict[str, Any]:
-        """Build anew elsewhere, and return what differs, by table."""
+        """Build anew elsewhere, and return what differs, by table: a few rows that one of the two has."""
         self.anew.database.unlink(missing_ok=True)
         self.anew.run(*ALL_MODELS)
         kept, anew = self._state(self.kept), self._state(self.anew)
-        return {name: (kept[name], anew[name]) for name in anew if kept[name] != anew[name]}
+        return {
+            name: {"kept": _beyond(kept[name], anew[name]), "anew": _beyond(anew[name], kept[name])}
+            for name in anew
+            if kept[name] != anew[name]
+        }
 
-    def _state(self, warehouse: Warehouse) -> dict[str, Any]:
+    def _state(self, warehouse: Warehouse) -> dict[str, Counter[Any]]:
         """Return the rows of public tables, of others by what their keys stand for, and how many each table has."""
         with duckdb.connect(str(warehouse.database), read_only=True) as connection:
             relations = "select name from (show tables) where not starts_with(name, 'stg_')"
             names = [name for (name,) in connection.execute(relations).fetchall() if name not in ONLY_GROW]
             public = {name: f"select * from {name}" for name in names if not name.startswith("int_")}
-            found: dict[str, Any] = {
-                name: sorted(map(repr, connection.execute(query).fetchall()))
+            found: dict[str, Counter[Any]] = {
+                name: Counter(map(repr, connection.execute(query).fetchall()))
                 for name, query in (public | QUERIES).items()
             }
             for name in names:
-                found[f"rows of {name}"] = connection.execute(f"select count(*) from {name}").fetchone()
+                found[f"rows of {name}"] = Counter(connection.execute(f"select count(*) from {name}").fetchone())
         return found
 
     def _replace(self, file: str, said: str, says: str) -> None:
@@ -199,6 +207,10 @@ class Project:
         text = path.read_text()
         assert said in text or says in text, f"{file} has changed: {said}"
         path.write_text(text.replace(says, said) if says in text else text.replace(said, says))
+
+
+def _beyond(rows: Counter[Any], others: Counter[Any]) -> list[str]:
+    return [str(row)[:300] for row in islice(rows - others, 3)]
 
 
 def _has_begun(log: Path, before: int) -> bool:

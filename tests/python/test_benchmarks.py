@@ -18,11 +18,14 @@ from convex_deployment.control import Deployment
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from benchmarks import bench, growth, start_up, sync_speed
+from benchmarks import bench, changes, growth, start_up, sync_speed
 from benchmarks.by_hand import ATTRIBUTES, CATEGORICAL
+from benchmarks.generate import generate
 from benchmarks.measuring import PROJECT, Cost, median, watch
 from benchmarks.peers import BY_HAND, Peer, answer_rows, peers
 from benchmarks.results_page import replace_section
+from extract.load import load
+from extract.rawzone import RawZone
 
 EXAMPLES = int(os.environ.get("COUNTING_EXAMPLES", "4"))
 """Each starts every peer, in about a second. `COUNTING_EXAMPLES=200` looks further, elsewhere each time."""
@@ -235,6 +238,34 @@ def test_documents_that_did_not_land_are_no_speed(tmp_path: Path) -> None:
         deployment.fill(sync_speed.TABLE, 10)
         with pytest.raises(SystemExit, match="10 documents landed of 11"):
             sync_speed.sync(deployment, tmp_path, 11)
+
+
+def test_a_sync_is_made_of_a_share_of_the_palettes(tmp_path: Path) -> None:
+    place = bench.Place(tmp_path, 50)
+    generate(place.export, palettes=50, seed=1)
+    full = load(place.export, RawZone(place.raw))
+    run_id, landed = changes.land_changes(place, 0.2)
+    with duckdb.connect() as connection:
+        before, after = (
+            f"(select _id, _op, document, document ->> '$.seed' as seed from '{place.raw}/{run}/palette_tags.parquet')"
+            for run in (full.run_id, run_id)
+        )
+        assert connection.execute(f"select count(*) from {after}").fetchone() == (landed,)
+        (touched,) = connection.execute(f"select count(distinct seed) from {after}").fetchone() or (0,)
+        assert 0.05 < touched / 50 < 0.4
+        counted = connection.execute(f"""
+            select
+                count(*) filter (where landed._op = 'delete' and was.document is not null),
+                count(*) filter (where landed._op = 'upsert' and was.document is null),
+                count(*) filter (where landed._op = 'upsert' and landed.document <> was.document),
+                count(*)
+            from {after} as landed left join {before} as was using (_id)
+        """).fetchone()
+    assert counted is not None
+    deleted, added, changed, all_of_them = counted
+    assert (deleted, added) == (touched, touched)
+    assert changed > 10 * touched
+    assert deleted + added + changed == all_of_them
 
 
 def test_the_copy_that_is_edited_to_measure_start_up_has_all_that_dbt_reads() -> None:
