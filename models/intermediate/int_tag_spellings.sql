@@ -13,11 +13,13 @@ totals as (
 open_tags as (
 
     select distinct
-        canonical_tag_key,
-        attribute,
-        tag
-    from {{ ref('int_tag_texts') }}
-    where text_class = 'open'
+        texts.canonical_tag_key,
+        texts.attribute,
+        texts.tag
+    from {{ ref('int_tag_texts') }} as texts
+    semi join {{ ref('int_tag_counts') }} as still_said
+        on texts.tag_key = still_said.tag_key
+    where texts.text_class = 'open'
 
 ),
 
