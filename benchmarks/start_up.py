@@ -16,7 +16,7 @@ from rich.table import Table
 
 from benchmarks.measuring import PROJECT, Cost, measure, median
 
-PARTS = ("dbt_project.yml", "profiles.yml", "functions", "macros", "models", "seeds", "tests")
+PARTS = ("dbt_project.yml", "profiles.yml", "analyses", "functions", "macros", "models", "seeds", "tests")
 MODELS = ("stg_convex__palettes", "int_tag_values", "tag_totals", "unmapped_tags")
 
 
