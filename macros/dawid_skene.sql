@@ -1,26 +1,97 @@
 {#
     The two steps of EM, on whole numbers: sums of floats depend on the order in which threads add them, and a build gives the
     same bytes with any number of threads. Posteriors and logarithms are in units of 1e-12.
+
+    The true tags of an attribute stand in rows of four, side by side, for a row a tag takes four times as long. The columns
+    that an attribute has no tag for are left out again, and a fifth tag begins another row.
 #}
 {% macro pseudo_votes() %}1{% endmacro %}
 
 
-{% macro expected_votes(ballots, posteriors) %}
+{% macro true_tags(ballots) %}
     select
-        {{ ballots }}.attribute_key,
-        {{ ballots }}.model_key,
-        {{ ballots }}.said_tag_key,
-        {{ posteriors }}.true_tag_key,
-        sum({{ ballots }}.vote_count * {{ ballots }}.item_count * cast({{ posteriors }}.posterior as hugeint))
-        + if({{ ballots }}.model_key = 0, 100, cast(1e12 * {{ pseudo_votes() }} as bigint)) as expected_votes
+        *,
+        (row_number() over tags_of_attribute - 1) // 4 as four,
+        (row_number() over tags_of_attribute - 1) % 4 + 1 as place
+    from (
+        select distinct
+            attribute_key,
+            said_tag_key as true_tag_key
+        from {{ ballots }}
+        where model_key <> 0
+    )
+    window tags_of_attribute as (partition by attribute_key order by true_tag_key)
+{% endmacro %}
+
+
+{% macro by_place(column, prefix) %}
+{%- for place in range(1, 5) -%}
+max({{ column }}) filter (place = {{ place }}) as {{ prefix }}_{{ place }}{{ ', ' if not loop.last }}
+{%- endfor -%}
+{% endmacro %}
+
+
+{% macro vote_shares(ballots, true_tags) %}
+    select
+        {{ ballots }}.pattern_key,
+        fours.four,
+        {%- for place in range(1, 5) %}
+        cast(round(
+            1e12 * sum(if({{ ballots }}.said_tag_key = fours.tag_{{ place }}, {{ ballots }}.vote_count, 0))
+            / sum({{ ballots }}.vote_count)
+        ) as bigint) as posterior_{{ place }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from {{ ballots }}
-    inner join {{ posteriors }}
-        on {{ ballots }}.pattern_key = {{ posteriors }}.pattern_key
-    group by
-        {{ ballots }}.attribute_key,
-        {{ ballots }}.model_key,
-        {{ ballots }}.said_tag_key,
-        {{ posteriors }}.true_tag_key
+    inner join (
+        select
+            attribute_key,
+            four,
+            {{ by_place('true_tag_key', 'tag') }}
+        from {{ true_tags }}
+        group by all
+    ) as fours
+        on {{ ballots }}.attribute_key = fours.attribute_key
+    where {{ ballots }}.model_key <> 0
+    group by {{ ballots }}.pattern_key, fours.four
+{% endmacro %}
+
+
+{% macro expected_votes(ballots, posteriors, true_tags) %}
+    select
+        sums.attribute_key,
+        sums.model_key,
+        sums.said_tag_key,
+        {{ true_tags }}.true_tag_key,
+        {{ true_tags }}.four,
+        {{ true_tags }}.place,
+        sums.expected_votes + if(sums.model_key = 0, 100, cast(1e12 * {{ pseudo_votes() }} as bigint)) as expected_votes
+    from (
+        select
+            {{ ballots }}.attribute_key,
+            {{ ballots }}.model_key,
+            {{ ballots }}.said_tag_key,
+            {{ posteriors }}.four,
+            unnest([1, 2, 3, 4]) as place,
+            unnest([
+                {%- for place in range(1, 5) %}
+                sum({{ ballots }}.vote_count * {{ ballots }}.item_count * {{ posteriors }}.posterior_{{ place }})
+                {{- ',' if not loop.last }}
+                {%- endfor %}
+            ]) as expected_votes
+        from {{ ballots }}
+        inner join {{ posteriors }}
+            on {{ ballots }}.pattern_key = {{ posteriors }}.pattern_key
+        group by
+            {{ ballots }}.attribute_key,
+            {{ ballots }}.model_key,
+            {{ ballots }}.said_tag_key,
+            {{ posteriors }}.four
+    ) as sums
+    inner join {{ true_tags }}
+        on
+            sums.attribute_key = {{ true_tags }}.attribute_key
+            and sums.four = {{ true_tags }}.four
+            and sums.place = {{ true_tags }}.place
 {% endmacro %}
 
 
@@ -37,42 +108,44 @@
 {% macro tag_posteriors(ballots, log_error_rates) %}
     select
         pattern_key,
-        unnest(list_transform(
-            likelihoods,
-            lambda one: struct_pack(
-                true_tag_key := one.true_tag_key,
-                posterior := cast(round(1e12 * one.likelihood / list_sum([other.likelihood for other in likelihoods])) as bigint)
-            )
-        ), recursive := true)
+        four,
+        {%- for place in range(1, 5) %}
+        cast(round(1e12 * likelihood_{{ place }} / sum(
+            coalesce(likelihood_1, 0) + coalesce(likelihood_2, 0) + coalesce(likelihood_3, 0) + coalesce(likelihood_4, 0)
+        ) over (partition by pattern_key)) as bigint) as posterior_{{ place }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from (
         select
             pattern_key,
-            [
-                struct_pack(
-                    true_tag_key := one.true_tag_key,
-                    likelihood := cast(round(1e15 * exp((one.log_likelihood - greatest_log_likelihood) / 1e12)) as bigint)
-                )
-                for one in log_likelihoods
-            ] as likelihoods
+            four,
+            {%- for place in range(1, 5) %}
+            cast(round(1e15 * exp((log_{{ place }} - max(greatest(log_1, log_2, log_3, log_4)) over (
+                partition by pattern_key
+            )) / 1e12)) as bigint) as likelihood_{{ place }}{{ ',' if not loop.last }}
+            {%- endfor %}
         from (
             select
-                pattern_key,
-                max(log_likelihood) as greatest_log_likelihood,
-                list(struct_pack(true_tag_key, log_likelihood) order by true_tag_key) as log_likelihoods
-            from (
+                {{ ballots }}.pattern_key,
+                rates.four,
+                {%- for place in range(1, 5) %}
+                sum({{ ballots }}.vote_count * rates.rate_{{ place }}) as log_{{ place }}{{ ',' if not loop.last }}
+                {%- endfor %}
+            from {{ ballots }}
+            inner join (
                 select
-                    {{ ballots }}.pattern_key,
-                    {{ log_error_rates }}.true_tag_key,
-                    sum({{ ballots }}.vote_count * {{ log_error_rates }}.log_error_rate) as log_likelihood
-                from {{ ballots }}
-                inner join {{ log_error_rates }}
-                    on
-                        {{ ballots }}.attribute_key = {{ log_error_rates }}.attribute_key
-                        and {{ ballots }}.model_key = {{ log_error_rates }}.model_key
-                        and {{ ballots }}.said_tag_key = {{ log_error_rates }}.said_tag_key
+                    attribute_key,
+                    model_key,
+                    said_tag_key,
+                    four,
+                    {{ by_place('log_error_rate', 'rate') }}
+                from {{ log_error_rates }}
                 group by all
-            )
-            group by pattern_key
+            ) as rates
+                on
+                    {{ ballots }}.attribute_key = rates.attribute_key
+                    and {{ ballots }}.model_key = rates.model_key
+                    and {{ ballots }}.said_tag_key = rates.said_tag_key
+            group by all
         )
     )
 {% endmacro %}

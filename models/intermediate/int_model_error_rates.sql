@@ -6,25 +6,40 @@ patterns as (
 
 ),
 
-posteriors as (
+tag_posteriors as (
 
-    select
-        pattern_key,
-        canonical_tag_key as true_tag_key,
-        posterior
-    from {{ ref('int_tag_posteriors') }}
+    select * from {{ ref('int_tag_posteriors') }}
 
 ),
 
-ballots as (
+ballots as materialized (
 
     {{ ballots('patterns') }}
 
 ),
 
+true_tags as materialized (
+
+    {{ true_tags('ballots') }}
+
+),
+
+posteriors as (
+
+    select
+        tag_posteriors.pattern_key,
+        true_tags.four,
+        {{ by_place('tag_posteriors.posterior', 'posterior') }}
+    from tag_posteriors
+    inner join true_tags
+        on tag_posteriors.canonical_tag_key = true_tags.true_tag_key
+    group by all
+
+),
+
 expected_votes as (
 
-    {{ expected_votes('ballots', 'posteriors') }}
+    {{ expected_votes('ballots', 'posteriors', 'true_tags') }}
 
 ),
 

@@ -48,11 +48,8 @@ ranked as (
 
     select
         pattern_key,
-        list(
-            struct_pack(canonical_tag, posterior, vote_count)
-            order by posterior desc, vote_count desc, canonical_tag asc
-        ) as by_posterior,
-        list(struct_pack(canonical_tag, vote_count) order by vote_count desc, canonical_tag asc) as by_votes,
+        min(struct_pack(less := -posterior, fewer := -vote_count, canonical_tag), 1) as by_posterior,
+        min(struct_pack(fewer := -vote_count, canonical_tag), 2) as by_votes,
         cast(sum(vote_count) as bigint) as total
     from candidates
     group by pattern_key
@@ -63,12 +60,12 @@ select
     patterns.attribute_key,
     patterns.votes as ballot,
     ranked.by_posterior[1].canonical_tag as winner,
-    round(ranked.by_posterior[1].posterior / 1e12, 6) as posterior,
-    ranked.by_posterior[1].vote_count as votes,
+    round(-ranked.by_posterior[1].less / 1e12, 6) as posterior,
+    -ranked.by_posterior[1].fewer as votes,
     ranked.total,
     ranked.by_votes[1].canonical_tag as majority_winner,
-    ranked.by_votes[1].vote_count as majority_votes,
-    coalesce(ranked.by_votes[1].vote_count = ranked.by_votes[2].vote_count, false) as is_majority_tie
+    -ranked.by_votes[1].fewer as majority_votes,
+    coalesce(ranked.by_votes[1].fewer = ranked.by_votes[2].fewer, false) as is_majority_tie
 from patterns
 inner join ranked
     on patterns.pattern_key = ranked.pattern_key

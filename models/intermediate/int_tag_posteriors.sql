@@ -14,36 +14,21 @@ ballots as materialized (
 
 ),
 
-true_tags as (
+true_tags as materialized (
 
-    select distinct
-        attribute_key,
-        said_tag_key as true_tag_key
-    from ballots
-    where model_key <> 0
+    {{ true_tags('ballots') }}
 
 ),
 
 posteriors_0 as (
 
-    select
-        ballots.pattern_key,
-        true_tags.true_tag_key,
-        cast(round(
-            1e12 * sum(if(ballots.said_tag_key = true_tags.true_tag_key, ballots.vote_count, 0))
-            / sum(ballots.vote_count)
-        ) as bigint) as posterior
-    from ballots
-    inner join true_tags
-        on ballots.attribute_key = true_tags.attribute_key
-    where ballots.model_key <> 0
-    group by ballots.pattern_key, true_tags.true_tag_key
+    {{ vote_shares('ballots', 'true_tags') }}
 
 ),
 {% for step in range(steps) %}
 expected_votes_{{ step }} as (
 
-    {{ expected_votes('ballots', 'posteriors_' ~ step) }}
+    {{ expected_votes('ballots', 'posteriors_' ~ step, 'true_tags') }}
 
 ),
 
@@ -57,11 +42,29 @@ posteriors_{{ step + 1 }} as (
 
     {{ tag_posteriors('ballots', 'log_error_rates_' ~ step) }}
 
-){{ ',' if not loop.last }}
+),
 {% endfor %}
 
+posteriors as (
+
+    select
+        pattern_key,
+        four,
+        unnest([1, 2, 3, 4]) as place,
+        unnest([posterior_1, posterior_2, posterior_3, posterior_4]) as posterior
+    from posteriors_{{ steps }}
+
+)
+
 select
-    pattern_key,
-    true_tag_key as canonical_tag_key,
-    posterior
-from posteriors_{{ steps }}
+    posteriors.pattern_key,
+    true_tags.true_tag_key as canonical_tag_key,
+    posteriors.posterior
+from posteriors
+inner join patterns
+    on posteriors.pattern_key = patterns.pattern_key
+inner join true_tags
+    on
+        patterns.attribute_key = true_tags.attribute_key
+        and posteriors.four = true_tags.four
+        and posteriors.place = true_tags.place

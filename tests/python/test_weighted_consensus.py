@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 TOLERANCE = 1e-8
-VOTES = st.lists(st.tuples(st.integers(1, 6), st.integers(1, 4), st.integers(1, 4)), min_size=1, max_size=40)
+VOTES = st.lists(st.tuples(st.integers(1, 6), st.integers(1, 4), st.integers(1, 6)), min_size=1, max_size=40)
 
 
 def simulated(seed: int, items: int = 150, models: int = 8, tags: int = 4, runs: int = 2) -> list[Vote]:
