@@ -1,3 +1,4 @@
+-- Lists in the making can't be spilled, so these come after the others. depends_on: {{ ref('int_palette_lists') }}
 with
 
 tag_values as (
