@@ -27,6 +27,7 @@ from benchmarks.stages import by_name, model_costs, stage_costs
 DEFAULT_LIMIT, SMALL_LIMIT = "4GB", "1500MB"
 LAND, PUBLISH, BUILD = "extract load", "publish", "dbt build, with all tests"
 SMALL_BUILD = f"{BUILD}, in {SMALL_LIMIT}"
+DBT_BUILD = [str(Path(sys.executable).parent / "dbt"), "--quiet", "build"]
 STAGES = {"staging": "  staging", "values": "  values", "marts": "  marts", "models": "the models, one at a time"}
 RATIO_TO = {LAND: UNZIP, **dict.fromkeys([STAGES["models"], BUILD, SMALL_BUILD], BY_HAND)}
 SHORT = {UNZIP: "unzip", BY_HAND: "by hand"}
@@ -151,12 +152,8 @@ def one_round(
         succeeded(watch([sys.executable, "-m", "extract", "load", str(place.export)], place.settings).cost, LAND),
     )
 
-    dbt = [str(Path(sys.executable).parent / "dbt"), "--quiet", "build"]
-    without_tests = ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
     place.database.unlink(missing_ok=True)
-    watched = watch([*dbt, "--threads", "1", *without_tests], place.settings, place.spilled)
-    succeeded(watched.cost, "dbt build")
-    by_model = model_costs(place.target, watched.samples)
+    by_model, _ = build_models(place)
     for name, cost in by_name(by_model).items():
         models.setdefault(name, []).append(cost)
     for stage, cost in stage_costs(by_model).items():
@@ -166,11 +163,19 @@ def one_round(
 
     if small:
         place.database.unlink()
-        yield SMALL_BUILD, watch(dbt, place.settings | {"DUCKDB_MEMORY_LIMIT": SMALL_LIMIT}, place.spilled).cost
+        yield SMALL_BUILD, watch(DBT_BUILD, place.settings | {"DUCKDB_MEMORY_LIMIT": SMALL_LIMIT}, place.spilled).cost
     place.database.unlink()
-    yield BUILD, succeeded(watch(dbt, place.settings, place.spilled).cost, BUILD)
+    yield BUILD, succeeded(watch(DBT_BUILD, place.settings, place.spilled).cost, BUILD)
     its_own_limit = place.settings | {"DUCKDB_MEMORY_LIMIT": ""}
     yield PUBLISH, succeeded(watch([sys.executable, "-m", "publish"], its_own_limit).cost, PUBLISH)
+
+
+def build_models(place: Place, *arguments: str) -> tuple[dict[str, dict[str, Cost]], Cost]:
+    """Build the models without tests, one at a time. Return the cost of each, by stage, and of the whole command."""
+    without_tests = ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
+    watched = watch([*DBT_BUILD, "--threads", "1", *without_tests, *arguments], place.settings, place.spilled)
+    cost = succeeded(watched.cost, "dbt build")
+    return model_costs(place.target, watched.samples), cost
 
 
 def succeeded(cost: Cost, what: str) -> Cost:

@@ -18,10 +18,10 @@ import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.bench import Place, seconds, succeeded
-from benchmarks.measuring import PROJECT, watch
+from benchmarks.bench import Place, build_models, seconds
+from benchmarks.measuring import PROJECT
 from benchmarks.results_page import PAGE, markdown_table, replace_section, where_and_of_what
-from benchmarks.stages import by_name, model_costs
+from benchmarks.stages import by_name
 from extract.documents import DOCUMENT_SCHEMA
 from extract.load import load
 from extract.rawzone import RawZone, TableName
@@ -104,13 +104,10 @@ def one_round(place: Place) -> Iterator[tuple[str, Built]]:
 
 def build(place: Place, *arguments: str, landed: int = 0) -> Built:
     """Build the models, one at a time."""
-    dbt = [str(Path(sys.executable).parent / "dbt"), "--quiet", "build", "--threads", "1"]
-    without_tests = ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
-    watched = watch([*dbt, *without_tests, *arguments], place.settings, place.spilled)
-    succeeded(watched.cost, "dbt build")
-    costs = by_name(model_costs(place.target, watched.samples))
+    by_model, whole = build_models(place, *arguments)
+    costs = by_name(by_model)
     models = {name: cost.wall for name, cost in costs.items()}
-    return Built(landed, models, sum(cost.cpu for cost in costs.values()), watched.cost.peak)
+    return Built(landed, models, sum(cost.cpu for cost in costs.values()), whole.peak)
 
 
 def land_changes(place: Place, share: float) -> tuple[str, int]:
