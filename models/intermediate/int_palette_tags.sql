@@ -1,9 +1,9 @@
 with
 
-palette_versions as (
+counts as (
 
-    select * from {{ ref('int_palette_versions') }}
-    where success_count > 0 and palette_key > {{ greatest_kept('palette_key') }}
+    select * from {{ ref('int_palette_counts') }}
+    where palette_key > {{ greatest_kept('palette_key') }}
 
 ),
 
@@ -12,29 +12,15 @@ palettes as (
     select
         palette_key,
         sum(success_count) as success_count
-    from palette_versions
-    group by all
-
-),
-
-said as (
-
-    select
-        palette_versions.palette_key,
-        counts.canonical_tag_key,
-        sum(counts.result_count) as result_count
-    from {{ ref('int_canonical_counts') }} as counts
-    inner join palette_versions
-        on counts.group_key = palette_versions.group_key
-    where counts.is_published
+    from {{ ref('int_palette_versions') }}
     group by all
 
 )
 
 select
-    said.palette_key,
-    said.canonical_tag_key
-from said
+    counts.palette_key,
+    counts.canonical_tag_key
+from counts
 inner join palettes
-    on said.palette_key = palettes.palette_key
-where said.result_count * 4 >= palettes.success_count
+    on counts.palette_key = palettes.palette_key
+where counts.result_count * 4 >= palettes.success_count
