@@ -14,6 +14,12 @@ palette_versions as (
 
 ),
 
+model_prompts as (
+
+    select * from {{ ref('int_model_prompt_keys') }}
+
+),
+
 models as (
 
     select
@@ -27,11 +33,17 @@ models as (
 select
     results.result_key,
     palette_versions.group_key,
+    model_prompts.model_prompt_key,
     set_bit(cast(repeat('0', models.model_set_length) as bit), models.model_key - 1, 1) as model_set
 from results
 inner join palette_versions
     on
         results.palette_seed = palette_versions.palette_seed
         and results.prompt_version = palette_versions.prompt_version
+inner join model_prompts
+    on
+        results.prompt_version = model_prompts.prompt_version
+        and results.provider is not distinct from model_prompts.provider
+        and results.model is not distinct from model_prompts.model
 left join models
     on results.model = models.model

@@ -1,30 +1,21 @@
 with
 
-results as (
+answers as (
 
-    select
-        results.result_key,
-        model_prompts.model_prompt_key
-    from {{ ref('int_tag_results') }} as results
-    inner join {{ ref('int_model_prompts') }} as model_prompts
-        on
-            results.prompt_version = model_prompts.prompt_version
-            and results.provider is not distinct from model_prompts.provider
-            and results.model is not distinct from model_prompts.model
-    where results.palette_seed is not null
+    select * from {{ ref('int_answers') }}
 
 ),
 
 by_text as (
 
     select
-        results.model_prompt_key,
+        answers.model_prompt_key,
         tag_values.text_key,
         tag_values.is_counted,
         count(*) as value_count
     from {{ ref('int_tag_values') }} as tag_values
-    inner join results
-        on tag_values.result_key = results.result_key
+    inner join answers
+        on tag_values.result_key = answers.result_key
     group by all
 
 ),
