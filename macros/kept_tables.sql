@@ -15,6 +15,15 @@
 {% endmacro %}
 
 
+{# After `from`: leaves out the rows whose keys an incremental model has already. #}
+{% macro without_kept(rows, keys) %}
+    {% if is_incremental() %}
+        anti join {{ this }} as kept
+            on {% for key in keys %}{{ rows }}.{{ key }} is not distinct from kept.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
+    {% endif %}
+{% endmacro %}
+
+
 {# A number, not a subquery: so DuckDB skips what it need not read. Rows that are dropped after this was asked do no harm. #}
 {% macro greatest_kept(key) -%}
     {%- if execute and is_incremental() -%}

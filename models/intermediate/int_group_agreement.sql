@@ -1,9 +1,11 @@
+{% set last_group_key = greatest_kept('group_key') %}
+
 with
 
 palette_versions as (
 
     select * from {{ ref('int_palette_versions') }}
-    where group_key > {{ greatest_kept('group_key') }}
+    where group_key > {{ last_group_key }}
 
 ),
 
@@ -21,7 +23,7 @@ summed as (
         sum(result_count) as said_count,
         sum(result_count * result_count) as squared_count
     from {{ ref('int_canonical_counts') }}
-    where is_published and group_key > {{ greatest_kept('group_key') }}
+    where is_published and group_key > {{ last_group_key }}
     group by all
 
 ),

@@ -18,10 +18,4 @@ select
     ) as model_prompt_key,
     asked.*
 from asked
-{% if is_incremental() %}
-anti join {{ this }} as kept
-    on
-        asked.prompt_version = kept.prompt_version
-        and asked.provider is not distinct from kept.provider
-        and asked.model is not distinct from kept.model
-{% endif %}
+{{ without_kept('asked', ['prompt_version', 'provider', 'model']) }}

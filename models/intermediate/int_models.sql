@@ -12,7 +12,4 @@ select
     cast({{ greatest_kept('model_key') }} + row_number() over (order by models.model) as integer) as model_key,
     models.model
 from models
-{% if is_incremental() %}
-anti join {{ this }} as kept
-    on models.model = kept.model
-{% endif %}
+{{ without_kept('models', ['model']) }}

@@ -10,10 +10,7 @@ changed as (
 
     select grouped.*
     from grouped
-    {% if is_incremental() %}
-    anti join {{ this }} as kept
-        on grouped.palette_seed = kept.palette_seed and grouped.palette_state = kept.palette_state
-    {% endif %}
+    {{ without_kept('grouped', ['palette_seed', 'palette_state']) }}
 
 ),
 

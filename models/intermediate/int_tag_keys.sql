@@ -17,7 +17,4 @@ select
     tags.attribute_key,
     tags.tag
 from tags
-{% if is_incremental() %}
-anti join {{ this }} as kept
-    on tags.attribute_key = kept.attribute_key and tags.tag = kept.tag
-{% endif %}
+{{ without_kept('tags', ['attribute_key', 'tag']) }}

@@ -1,8 +1,7 @@
 {% set changed %}
     select versions.*
     from {{ ref('stg_convex__palette_tag_versions') }} as versions
-    anti join {{ this }} as kept
-        on versions.result_id = kept.result_id and versions.document_hash = kept.document_hash
+    {{ without_kept('versions', ['result_id', 'document_hash']) }}
 {% endset %}
 {% set first_run_of_changed = first_run(changed) %}
 

@@ -1,9 +1,10 @@
+{% set last_result_key = greatest_kept('result_key') %}
 {% set new_versions %}
     select versions._run_id
     from {{ ref('stg_convex__palette_tag_versions') }} as versions
     inner join {{ ref('int_tag_results') }} as results
         on versions.result_id = results.result_id
-    where results.result_key > {{ greatest_kept('result_key') }}
+    where results.result_key > {{ last_result_key }}
 {% endset %}
 {% set first_run_of_new = first_run(new_versions) %}
 
@@ -18,7 +19,7 @@ answers as (
     from {{ ref('int_tag_results') }} as results
     inner join {{ ref('int_tag_key_lists') }} as key_lists
         on results.tag_keys = key_lists.tag_keys
-    where results.status = 'success' and results.result_key > {{ greatest_kept('result_key') }}
+    where results.status = 'success' and results.result_key > {{ last_result_key }}
 
 ),
 

@@ -31,10 +31,7 @@ new_texts as (
 
     select seen.*
     from seen
-    {% if is_incremental() %}
-    anti join {{ this }} as kept
-        on seen.attribute_key = kept.attribute_key and seen.json_text = kept.json_text
-    {% endif %}
+    {{ without_kept('seen', ['attribute_key', 'json_text']) }}
 
 ),
 
