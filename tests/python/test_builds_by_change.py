@@ -1,5 +1,6 @@
 """A build keeps what didn't change. After any history, it says what a build of everything would say."""
 
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -62,6 +63,42 @@ def test_after_any_history_a_build_says_what_a_build_of_everything_would_say(
             _build(project, *build)
         project.build()
         assert project.difference() == {}
+
+
+def _answer(name: str, palette: str, mood: str, model: str = "m") -> tuple[str, str]:
+    fields = {"_id": name, "_creationTime": 1.5, "seed": palette, "promptVersion": "v", "provider": "p", "model": model}
+    return name, json.dumps(fields | {"tags": {"mood": [mood, "sea"], "temperature": "warm"}})
+
+
+def test_what_comes_goes_changes_or_is_meant_otherwise_is_told_by_a_build_that_keeps_the_rest(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    keys = """
+        select result_key, group_key from int_answers join int_tag_results using (result_key) where result_id = 'still'
+    """
+    project.sync([_answer("still", "alone", "serene"), *(_answer(f"d{n}", f"s{n % 3}", "serene") for n in range(9))])
+    project.build()
+    project.edit("what a text cleans to")
+    project.build()
+    project.edit("what a text cleans to")
+    project.build()
+    before = project.kept.rows(keys)
+    moved, gone, new = _answer("d1", "s2", "serene"), ("d2", None), _answer("d9", "s3", "bold", "n")
+    project.sync([_answer("d0", "s0", "bold"), moved, gone, new])
+    project.build()
+    said = "select tag, sum(result_count) from tag_frequencies where attribute = 'mood' group by 1"
+    assert dict(project.kept.rows(said)) == {"bold": 2, "sea": 10, "serene": 8}
+    project.export({name: text for name, text in project.answers.items() if name != "d4"})
+    project.build_in_vain()
+    project.fold()
+    project.build_and_kill(1.0)
+    project.add_synonym("mood", "serene", "calm")
+    project.build()
+    meant = "select sum(result_count) from canonical_tag_frequencies where canonical_tag = 'calm'"
+    assert project.kept.rows(meant) == [(7,)]
+    assert project.kept.rows(keys) == before != []
+    project.build(*ALL_MODELS, "--full-refresh", "--select", "int_tag_results")
+    project.build()
+    assert project.difference() == {}
 
 
 def _happen(project: Project, what: str, *how: Any) -> None:
