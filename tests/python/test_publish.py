@@ -363,10 +363,14 @@ def edit(place: BuiltPlace, change: Callable[[dict[str, Any]], object]) -> None:
     (place.target / "run_results.json").write_text(json.dumps(content))
 
 
+def first_model(results: dict[str, Any]) -> dict[str, Any]:
+    return next(one for one in results["results"] if one["unique_id"].startswith("model."))
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda r: r["results"].pop(-3), "left out"),  # the last two are the hooks that end a command
+        (lambda r: r["results"].remove(first_model(r)), "left out"),
         (lambda r: r["args"].update(which="docs generate"), "isn't a whole build"),
         (lambda r: r["args"].update(empty=True), "isn't a whole build"),
         (lambda r: r["metadata"].update(invocation_id="other"), "manifest of another"),
