@@ -28,7 +28,7 @@ DEFAULT_LIMIT, SMALL_LIMIT = "4GB", "1500MB"
 LAND, PUBLISH, BUILD = "extract load", "publish", "dbt build, with all tests"
 SMALL_BUILD = f"{BUILD}, in {SMALL_LIMIT}"
 DBT_BUILD = [str(Path(sys.executable).parent / "dbt"), "--quiet", "build"]
-STAGES = {"staging": "  staging", "values": "  values", "marts": "  marts", "models": "the models, one at a time"}
+STAGES = {"staging": "  staging", "values": "  values", "marts": "  marts", "models": "SQL of the models, in turn"}
 RATIO_TO = {LAND: UNZIP, **dict.fromkeys([STAGES["models"], BUILD, SMALL_BUILD], BY_HAND)}
 SHORT = {UNZIP: "unzip", BY_HAND: "by hand"}
 COLUMNS = ("what", "wall s", "CPU s", "peak MB", "spilled MB", "answers/s", "ratio", "answer")
@@ -59,6 +59,7 @@ class Place:
         self.work = directory / f"work-{palettes}"
         self.raw = self.work / "raw"
         self.target = self.work / "target"
+        self.log = self.work / "logs" / "dbt.log"
         self.database = self.work / "build.duckdb"
         self.spilled = self.work / "build.duckdb.tmp"
         self.settings = {
@@ -66,7 +67,7 @@ class Place:
             "DUCKDB_PATH": str(self.database),
             "PUBLISH_DIR": str(self.work / "published"),
             "DBT_TARGET_PATH": str(self.target),
-            "DBT_LOG_PATH": str(self.work / "logs"),
+            "DBT_LOG_PATH": str(self.log.parent),
             "DUCKDB_MEMORY_LIMIT": DEFAULT_LIMIT,
         }
 
@@ -173,9 +174,12 @@ def one_round(
 def build_models(place: Place, *arguments: str) -> tuple[dict[str, dict[str, Cost]], Cost]:
     """Build the models without tests, one at a time. Return the cost of each, by stage, and of the whole command."""
     without_tests = ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
-    watched = watch([*DBT_BUILD, "--threads", "1", *without_tests, *arguments], place.settings, place.spilled)
+    place.log.unlink(missing_ok=True)
+    logged = ["--log-level-file", "debug", "--log-format-file", "json"]
+    command = [*DBT_BUILD, *logged, "--threads", "1", *without_tests, *arguments]
+    watched = watch(command, place.settings, place.spilled)
     cost = succeeded(watched.cost, "dbt build")
-    return model_costs(place.target, watched.samples), cost
+    return model_costs(place.target, place.log, watched.samples), cost
 
 
 def succeeded(cost: Cost, what: str) -> Cost:

@@ -2,6 +2,7 @@
 
 import json
 from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -12,12 +13,13 @@ STAGES = {"staging": "staging", "intermediate": "values", "marts": "marts"}
 """The folders of models, and what is done there."""
 
 
-def model_costs(target: Path, samples: Sequence[Sample]) -> dict[str, dict[str, Cost]]:
-    """Return for each stage the cost of each of its models, from the last run's artefacts in `target`.
+def model_costs(target: Path, log: Path, samples: Sequence[Sample]) -> dict[str, dict[str, Cost]]:
+    """Return for each stage the cost of each of its models, from the last run's artefacts in `target` and its log.
 
-    Time is dbt's own, from when a model begins until it is made. CPU and memory are those of the whole process in that
-    time, so one model at a time has to be built (`--threads 1`).
+    Time is that of a model's SQL, with its hooks. CPU and memory are those of the whole process from when dbt begins
+    with it until it is made, so one model at a time has to be built (`--threads 1`).
     """
+    sql = sql_seconds(log)
     nodes = json.loads((target / "manifest.json").read_text())["nodes"]
     results = json.loads((target / "run_results.json").read_text())["results"]
     costs: dict[str, dict[str, Cost]] = {stage: {} for stage in STAGES.values()}
@@ -26,8 +28,20 @@ def model_costs(target: Path, samples: Sequence[Sample]) -> dict[str, dict[str, 
         if node and node["resource_type"] == "model":
             timing = {one["name"]: one for one in result["timing"]}["execute"]
             began, ended = _seconds(timing["started_at"]), _seconds(timing["completed_at"])
-            costs[STAGES[node["fqn"][1]]][node["name"]] = _used(samples, began, ended)
+            used = _used(samples, began, ended)
+            costs[STAGES[node["fqn"][1]]][node["name"]] = Cost(sql[result["unique_id"]], used.cpu, used.peak)
     return costs
+
+
+def sql_seconds(log: Path) -> dict[str, float]:
+    """Return for each node how long its SQL took, from the JSON log of one dbt command."""
+    seconds: dict[str, float] = defaultdict(float)
+    with log.open(encoding="utf-8") as lines:
+        for line in lines:
+            event = json.loads(line)
+            if event["info"]["name"] == "SQLQueryStatus" and "node_info" in event["data"]:
+                seconds[event["data"]["node_info"]["unique_id"]] += event["data"]["elapsed"]
+    return seconds
 
 
 def total(costs: Sequence[Cost]) -> Cost:

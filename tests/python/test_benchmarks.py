@@ -123,12 +123,12 @@ def test_stages_are_measured_beside_peers_that_give_the_same_answer(tmp_path: Pa
     assert {BY_HAND} <= by_peers
     assert {rows[name][-1] for name in by_peers} == {"the same"}
     assert float(rows["staging"][1]) + float(rows["values"][1]) + float(rows["marts"][1]) == pytest.approx(
-        float(rows["the models, one at a time"][1]), abs=0.15
+        float(rows["SQL of the models, in turn"][1]), abs=0.15
     )
-    for name in ("extract load", "the models, one at a time", *by_peers):
+    for name in ("extract load", "SQL of the models, in turn", *by_peers):
         assert float(rows[name][1]) > 0
         assert float(rows[name][3]) > 0
-    assert rows["the models, one at a time"][6].endswith("× by hand")
+    assert rows["SQL of the models, in turn"][6].endswith("× by hand")
     if shutil.which("unzip"):
         assert rows["extract load"][6].endswith("× unzip")
     assert sum(line.startswith("| `") for line in page.read_text().splitlines()) == bench.DEAREST
