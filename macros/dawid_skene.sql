@@ -58,6 +58,7 @@ max({{ column }}) filter (place = {{ place }}) as {{ prefix }}_{{ place }}{{ ', 
 
 {% macro expected_votes(ballots, posteriors, true_tags) %}
     select
+        sums.ballot_key,
         sums.attribute_key,
         sums.model_key,
         sums.said_tag_key,
@@ -67,25 +68,21 @@ max({{ column }}) filter (place = {{ place }}) as {{ prefix }}_{{ place }}{{ ', 
         sums.expected_votes + if(sums.model_key = 0, 100, cast(1e12 * {{ pseudo_votes() }} as bigint)) as expected_votes
     from (
         select
-            {{ ballots }}.attribute_key,
-            {{ ballots }}.model_key,
-            {{ ballots }}.said_tag_key,
+            {{ ballots }}.ballot_key,
+            any_value({{ ballots }}.attribute_key) as attribute_key,
+            any_value({{ ballots }}.model_key) as model_key,
+            any_value({{ ballots }}.said_tag_key) as said_tag_key,
             {{ posteriors }}.four,
             unnest([1, 2, 3, 4]) as place,
             unnest([
                 {%- for place in range(1, 5) %}
-                sum({{ ballots }}.vote_count * {{ ballots }}.item_count * {{ posteriors }}.posterior_{{ place }})
-                {{- ',' if not loop.last }}
+                sum({{ ballots }}.weight * {{ posteriors }}.posterior_{{ place }}){{ ',' if not loop.last }}
                 {%- endfor %}
             ]) as expected_votes
         from {{ ballots }}
         inner join {{ posteriors }}
             on {{ ballots }}.pattern_key = {{ posteriors }}.pattern_key
-        group by
-            {{ ballots }}.attribute_key,
-            {{ ballots }}.model_key,
-            {{ ballots }}.said_tag_key,
-            {{ posteriors }}.four
+        group by {{ ballots }}.ballot_key, {{ posteriors }}.four
     ) as sums
     inner join {{ true_tags }}
         on
@@ -133,33 +130,84 @@ max({{ column }}) filter (place = {{ place }}) as {{ prefix }}_{{ place }}{{ ', 
             from {{ ballots }}
             inner join (
                 select
-                    attribute_key,
-                    model_key,
-                    said_tag_key,
+                    ballot_key,
                     four,
                     {{ by_place('log_error_rate', 'rate') }}
                 from {{ log_error_rates }}
                 group by all
             ) as rates
-                on
-                    {{ ballots }}.attribute_key = rates.attribute_key
-                    and {{ ballots }}.model_key = rates.model_key
-                    and {{ ballots }}.said_tag_key = rates.said_tag_key
+                on {{ ballots }}.ballot_key = rates.ballot_key
             group by all
         )
     )
 {% endmacro %}
 
 
-{# The prior is told as error rates, too: those of a model 0 that says tag 0 of everything, once. #}
+{% macro first_log_error_rates(ballots, true_tags) %}
+    with
+
+    posteriors as (
+
+        {{ vote_shares(ballots, true_tags) }}
+
+    ),
+
+    expected_votes as (
+
+        {{ expected_votes(ballots, 'posteriors', true_tags) }}
+
+    )
+
+    {{ log_error_rates('expected_votes') }}
+{% endmacro %}
+
+
+{% macro next_log_error_rates(ballots, true_tags, before) %}
+    with
+
+    posteriors as (
+
+        {{ tag_posteriors(ballots, before) }}
+
+    ),
+
+    expected_votes as (
+
+        {{ expected_votes(ballots, 'posteriors', true_tags) }}
+
+    ),
+
+    after as (
+
+        {{ log_error_rates('expected_votes') }}
+
+    )
+
+    select
+        after.*,
+        before.step + 1 as step,
+        bool_or(after.log_error_rate <> before.log_error_rate) over () as is_changed
+    from after
+    inner join {{ before }} as before
+        on after.ballot_key = before.ballot_key and after.true_tag_key = before.true_tag_key
+{% endmacro %}
+
+
+{#
+    A ballot is one tag that one model said of a pattern's items; `ballot_key` is its attribute, model and tag in one number, for
+    three take twice as long. The prior is told as error rates, too: those of a model 0 that says tag 0 of everything, once.
+#}
 {% macro ballots(patterns) %}
     select
         pattern_key,
         attribute_key,
-        item_count,
         vote.model_key,
         vote.canonical_tag_key as said_tag_key,
-        vote.vote_count
+        vote.vote_count,
+        vote.vote_count * item_count as weight,
+        (cast(attribute_key as bigint) << 48)
+        | (cast(vote.model_key as bigint) << 32)
+        | cast(vote.canonical_tag_key as bigint) as ballot_key
     from (
         select
             *,

@@ -1,6 +1,7 @@
-{% set steps = 10 %}
+{% set most_steps = 10 %}
 
-with
+-- A step of EM that changes no error rate is the last, for it would be followed by its like.
+with recursive
 
 patterns as (
 
@@ -20,30 +21,33 @@ true_tags as materialized (
 
 ),
 
-posteriors_0 as (
+log_error_rates as (
 
-    {{ vote_shares('ballots', 'true_tags') }}
+    select
+        *,
+        1 as step
+    from ({{ first_log_error_rates('ballots', 'true_tags') }})
 
-),
-{% for step in range(steps) %}
-expected_votes_{{ step }} as (
+    union all
 
-    {{ expected_votes('ballots', 'posteriors_' ~ step, 'true_tags') }}
-
-),
-
-log_error_rates_{{ step }} as materialized (
-
-    {{ log_error_rates('expected_votes_' ~ step) }}
+    select * exclude (is_changed)
+    from ({{ next_log_error_rates('ballots', 'true_tags', 'log_error_rates') }})
+    where is_changed and step <= {{ most_steps }}
 
 ),
 
-posteriors_{{ step + 1 }} as (
+last_log_error_rates as (
 
-    {{ tag_posteriors('ballots', 'log_error_rates_' ~ step) }}
+    select * from log_error_rates
+    qualify step = max(step) over ()
 
 ),
-{% endfor %}
+
+last_posteriors as (
+
+    {{ tag_posteriors('ballots', 'last_log_error_rates') }}
+
+),
 
 posteriors as (
 
@@ -52,7 +56,7 @@ posteriors as (
         four,
         unnest([1, 2, 3, 4]) as place,
         unnest([posterior_1, posterior_2, posterior_3, posterior_4]) as posterior
-    from posteriors_{{ steps }}
+    from last_posteriors
 
 )
 
