@@ -14,45 +14,34 @@ texts as (
 
 ),
 
-listed_values as not materialized (
-
-    select
-        tag_values.result_key,
-        tag_values.is_repeat_possible,
-        texts.*
-    from {{ ref('int_tag_values') }} as tag_values
-    inner join texts
-        on tag_values.text_key = texts.text_key
-    {% if is_incremental() %}
-    semi join answers
-        on tag_values.result_key = answers.result_key
-    {% endif %}
-    where tag_values.is_counted
-
-),
-
 suspects as (
 
     select distinct
-        result_key,
-        attribute_key
-    from listed_values
-    where is_repeat_possible or canonical_tag <> raw_value
+        tag_values.result_key,
+        tag_values.attribute_key,
+        answers.group_key
+    from {{ ref('int_tag_values') }} as tag_values
+    inner join texts
+        on tag_values.text_key = texts.text_key
+    inner join answers
+        on tag_values.result_key = answers.result_key
+    where tag_values.is_counted and (tag_values.is_repeat_possible or texts.canonical_tag <> texts.raw_value)
 
 ),
 
 suspect_values as (
 
     select
-        listed_values.result_key,
-        answers.group_key,
-        listed_values.tag_key,
-        listed_values.canonical_tag_key
-    from listed_values
-    semi join suspects
-        on listed_values.result_key = suspects.result_key and listed_values.attribute_key = suspects.attribute_key
-    inner join answers
-        on listed_values.result_key = answers.result_key
+        suspects.result_key,
+        suspects.group_key,
+        texts.tag_key,
+        texts.canonical_tag_key
+    from {{ ref('int_tag_values') }} as tag_values
+    inner join suspects
+        on tag_values.result_key = suspects.result_key and tag_values.attribute_key = suspects.attribute_key
+    inner join texts
+        on tag_values.text_key = texts.text_key
+    where tag_values.is_counted
 
 ),
 

@@ -9,10 +9,7 @@ with
 
 results as (
 
-    select
-        *,
-        coalesce(json_type(tags), 'NULL') as tags_type
-    from {{ ref('stg_convex__palette_tags') }}
+    select * from {{ ref('stg_convex__palette_tags') }}
     {% if is_incremental() %}
     where
         _run_id >= '{{ first_run_of_changed }}'
@@ -32,12 +29,12 @@ judged as (
         provider,
         model,
         coalesce(analysis_index, run_number - 1) as analysis_index,
-        case tags_type
-            when 'OBJECT' then 'success'
-            when 'NULL' then 'error'
+        case
+            when starts_with(tags, '{') then 'success'
+            when coalesce(tags, 'null') = 'null' then 'error'
             else 'malformed'
         end as status,
-        case when tags_type = 'OBJECT' then cast(to_json(json_keys(tags)) as varchar) end as tag_keys,
+        case when starts_with(tags, '{') then cast(to_json(json_keys(tags)) as varchar) end as tag_keys,
         error,
         input_tokens,
         output_tokens,

@@ -13,9 +13,11 @@ texts as (
 
 ),
 
-results as (
+of_no_group as (
 
-    select * from {{ ref('int_tag_results') }}
+    select result_key
+    from {{ ref('int_tag_results') }}
+    where palette_seed is null or prompt_version is null
 
 ),
 
@@ -34,13 +36,12 @@ select
     surplus.result_key is not null as is_surplus,
     texts.is_countable
     and surplus.result_key is null
-    and results.palette_seed is not null
-    and results.prompt_version is not null as is_counted
+    and of_no_group.result_key is null as is_counted
 from tag_values
 inner join texts
     on tag_values.attribute_key = texts.attribute_key and tag_values.json_text = texts.json_text
-inner join results
-    on tag_values.result_key = results.result_key
+left join of_no_group
+    on tag_values.result_key = of_no_group.result_key
 left join surplus
     on
         tag_values.result_key = surplus.result_key

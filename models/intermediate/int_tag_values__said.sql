@@ -25,10 +25,7 @@ answers as (
 
 tag_objects as (
 
-    select
-        result_id,
-        document
-    from {{ ref('stg_convex__palette_tags') }}
+    select * from {{ ref('stg_convex__palette_tags') }}
     {% if is_incremental() %}
     where _run_id >= '{{ first_run_of_new }}'
     {% endif %}
@@ -60,13 +57,23 @@ elements as (
     from fields
     where attribute_key is not null
 
+),
+
+-- Here, and not beside the unnest: there it would be asked once an element.
+compared as (
+
+    select
+        *,
+        is_nested or if(len(elements) > 1, list_unique(elements) < len(elements), false) as is_repeat_possible
+    from elements
+
 )
 
 select
     result_key,
     attribute_key,
     is_nested,
-    is_nested or list_unique(elements) < len(elements) as is_repeat_possible,
+    is_repeat_possible,
     cast(generate_subscripts(elements, 1) - 1 as integer) as value_index,
     coalesce(unnest(elements), 'null') as json_text
-from elements
+from compared

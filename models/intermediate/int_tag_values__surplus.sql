@@ -1,6 +1,6 @@
 with
 
-tag_values as (
+tag_values as not materialized (
 
     select * from {{ ref('int_tag_values__flat') }}
     where result_key > {{ greatest_kept('result_key') }}
@@ -23,25 +23,30 @@ lists as (
         tag_values.result_key,
         tag_values.attribute_key
     from tag_values
-    inner join (select distinct attribute_key from votable_texts) as categorical
-        on tag_values.attribute_key = categorical.attribute_key
+    semi join votable_texts
+        on tag_values.attribute_key = votable_texts.attribute_key
     where tag_values.value_index > 0
 
 ),
 
-votes as (
+-- Few, so that few texts are compared.
+listed_values as materialized (
 
-    select
-        tag_values.result_key,
-        tag_values.attribute_key,
-        tag_values.value_index
+    select tag_values.*
     from tag_values
-    inner join lists
+    semi join lists
         on tag_values.result_key = lists.result_key and tag_values.attribute_key = lists.attribute_key
-    inner join votable_texts
-        on tag_values.attribute_key = votable_texts.attribute_key and tag_values.json_text = votable_texts.json_text
 
 )
 
-select * from votes
-qualify row_number() over (partition by result_key, attribute_key order by value_index) > 1
+select
+    listed_values.result_key,
+    listed_values.attribute_key,
+    listed_values.value_index
+from listed_values
+semi join votable_texts
+    on listed_values.attribute_key = votable_texts.attribute_key and listed_values.json_text = votable_texts.json_text
+qualify row_number() over (
+    partition by listed_values.result_key, listed_values.attribute_key
+    order by listed_values.value_index
+) > 1
