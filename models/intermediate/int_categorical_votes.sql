@@ -1,68 +1,46 @@
 -- Lists in the making can't be spilled, so these come after the others. depends_on: {{ ref('int_palette_lists') }}
 with
 
-tag_values as (
+model_votes as (
 
-    select * from {{ ref('int_tag_values') }}
-    where is_counted
-
-),
-
-texts as (
-
-    select * from {{ ref('int_tag_texts') }}
-    where is_categorical and text_class in ('allowed', 'mapped')
-
-),
-
-answers as (
-
-    select * from {{ ref('int_answers') }}
+    select * from {{ ref('int_model_votes') }}
     where group_key > {{ greatest_kept('group_key') }}
-
-),
-
-results as (
-
-    select * from {{ ref('int_tag_results') }}
-
-),
-
-models as (
-
-    select * from {{ ref('int_models') }}
 
 ),
 
 voters as (
 
     select
-        answers.result_key,
-        answers.group_key,
+        model_prompts.model_prompt_key,
         models.model_key
-    from answers
-    inner join results
-        on answers.result_key = results.result_key
-    inner join models
-        on results.model = models.model
+    from {{ ref('int_model_prompt_keys') }} as model_prompts
+    inner join {{ ref('int_models') }} as models
+        on model_prompts.model = models.model
+
+),
+
+vocabulary as (
+
+    select canonical_tags.canonical_tag_key
+    from {{ ref('int_canonical_tags') }} as canonical_tags
+    inner join {{ ref('vocabulary') }} as vocabulary
+        on canonical_tags.attribute = vocabulary.attribute and canonical_tags.canonical_tag = vocabulary.tag
 
 ),
 
 counted as (
 
     select
-        voters.group_key,
-        texts.attribute_key,
+        model_votes.group_key,
+        model_votes.attribute_key,
         voters.model_key,
-        texts.canonical_tag_key,
-        cast(count(*) as integer) as vote_count
-    from tag_values
-    inner join texts
-        on tag_values.text_key = texts.text_key
-    inner join {{ ref('int_attributes') }} as attributes
-        on texts.attribute_key = attributes.attribute_key and attributes.is_closed
+        model_votes.canonical_tag_key,
+        cast(sum(model_votes.vote_count) as integer) as vote_count
+    from model_votes
     inner join voters
-        on tag_values.result_key = voters.result_key
+        on model_votes.model_prompt_key = voters.model_prompt_key
+    semi join vocabulary
+        on model_votes.canonical_tag_key = vocabulary.canonical_tag_key
     group by all
 
 )

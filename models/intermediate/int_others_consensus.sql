@@ -21,20 +21,18 @@ group_votes as (
 
 voters as (
 
-    select distinct
-        group_key,
-        attribute_key,
-        model_prompt_key
+    select distinct * exclude (canonical_tag_key, vote_count)
     from model_votes
 
 ),
 
-others as (
+ballots as (
 
     select
         voters.*,
         group_votes.canonical_tag_key,
-        group_votes.vote_count - coalesce(model_votes.vote_count, 0) as vote_count
+        coalesce(model_votes.vote_count, 0) as own_count,
+        group_votes.vote_count - own_count as others_count
     from voters
     inner join group_votes
         on voters.group_key = group_votes.group_key and voters.attribute_key = group_votes.attribute_key
@@ -53,18 +51,28 @@ most_votes as (
         group_key,
         attribute_key,
         model_prompt_key,
-        max(vote_count * 4294967296 + canonical_tag_key) as last_key,
-        max(vote_count * 4294967296 - canonical_tag_key) as first_key
-    from others
-    where vote_count > 0
+        cast(sum(own_count) as integer) as own_count,
+        max(others_count * 4294967296 + canonical_tag_key) filter (where others_count > 0) as last_key,
+        max(others_count * 4294967296 - canonical_tag_key) filter (where others_count > 0) as first_key
+    from ballots
     group by all
 
 )
 
 select
-    group_key,
-    attribute_key,
-    model_prompt_key,
-    cast(last_key % 4294967296 as integer) as canonical_tag_key
-from most_votes
-where last_key - first_key = 2 * (last_key % 4294967296)
+    model_votes.group_key,
+    model_votes.attribute_key,
+    model_votes.model_prompt_key,
+    model_votes.canonical_tag_key,
+    cast(model_votes.vote_count as integer) as vote_count,
+    most_votes.own_count,
+    case
+        when most_votes.last_key - most_votes.first_key = 2 * (most_votes.last_key % 4294967296)
+            then cast(most_votes.last_key % 4294967296 as integer)
+    end as others_canonical_tag_key
+from model_votes
+inner join most_votes
+    on
+        model_votes.group_key = most_votes.group_key
+        and model_votes.attribute_key = most_votes.attribute_key
+        and model_votes.model_prompt_key = most_votes.model_prompt_key

@@ -32,7 +32,7 @@ candidates as (
 
     select
         posteriors.pattern_key,
-        canonical_tags.canonical_tag,
+        canonical_tags.name_order,
         posteriors.posterior,
         cast(coalesce(sum(said.vote_count), 0) as bigint) as vote_count
     from posteriors
@@ -48,8 +48,8 @@ ranked as (
 
     select
         pattern_key,
-        min(struct_pack(less := -posterior, fewer := -vote_count, canonical_tag), 1) as by_posterior,
-        min(struct_pack(fewer := -vote_count, canonical_tag), 2) as by_votes,
+        min(struct_pack(less := -posterior, fewer := -vote_count, name_order), 1) as by_posterior,
+        min(struct_pack(fewer := -vote_count, name_order), 2) as by_votes,
         cast(sum(vote_count) as bigint) as total
     from candidates
     group by pattern_key
@@ -59,13 +59,17 @@ ranked as (
 select
     patterns.attribute_key,
     patterns.votes as ballot,
-    ranked.by_posterior[1].canonical_tag as winner,
+    winners.canonical_tag as winner,
     round(-ranked.by_posterior[1].less / 1e12, 6) as posterior,
     -ranked.by_posterior[1].fewer as votes,
     ranked.total,
-    ranked.by_votes[1].canonical_tag as majority_winner,
+    majority_winners.canonical_tag as majority_winner,
     -ranked.by_votes[1].fewer as majority_votes,
     coalesce(ranked.by_votes[1].fewer = ranked.by_votes[2].fewer, false) as is_majority_tie
 from patterns
 inner join ranked
     on patterns.pattern_key = ranked.pattern_key
+inner join canonical_tags as winners
+    on ranked.by_posterior[1].name_order = winners.name_order
+inner join canonical_tags as majority_winners
+    on ranked.by_votes[1].name_order = majority_winners.name_order
