@@ -15,6 +15,26 @@
 {% endmacro %}
 
 
+{#
+    The same for a key that is given in turn, from 1: the numbers that stand no more are looked for, rather than those that stand.
+    They are fewer than the rows, and DuckDB passes over what can't have one of them.
+#}
+{% macro drop_numbers_gone(key, standing) %}
+    {% if is_incremental() %}
+        delete from {{ this }}
+        where {{ key }} in (
+            select given.number
+            from (
+                select cast(unnest(range(1, coalesce(max({{ key }}), 0) + 1)) as integer) as number
+                from {{ this }}
+            ) as given
+            anti join {{ standing }} as standing
+                on given.number = standing.{{ key }}
+        )
+    {% endif %}
+{% endmacro %}
+
+
 {# After `from`: leaves out the rows whose keys an incremental model has already. #}
 {% macro without_kept(rows, keys) %}
     {% if is_incremental() %}
@@ -48,6 +68,19 @@
 {% macro first_run(versions) -%}
     {%- if execute and is_incremental() -%}
         {{- run_query("select coalesce(min(_run_id), 'none') from (" ~ versions ~ ')').columns[0].values()[0] -}}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# For `in (…)`: the runs of the raw zone of which an incremental model has nothing yet. Texts, not a subquery: so their files alone are read. #}
+{% macro runs_not_kept(source) -%}
+    {%- if execute and is_incremental() -%}
+        {%- set runs = run_query(
+            'select distinct _run_id from ' ~ source ~ ' where _run_id not in (select distinct _run_id from ' ~ this ~ ')'
+        ).columns[0].values() -%}
+        '{{ runs | join("', '") }}'
+    {%- else -%}
+        ''
     {%- endif -%}
 {%- endmacro %}
 

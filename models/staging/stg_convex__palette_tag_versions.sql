@@ -1,14 +1,49 @@
 with
 
-documents as (
+runs as (
 
-    {{ latest_documents(source('raw', 'palette_tags')) }}
+    select distinct
+        _run_id,
+        _ordinal - _seq as first_ordinal
+    from {{ source('raw', 'palette_tags') }}
+
+),
+
+changes as (
+
+    select
+        changes.*,
+        runs.first_ordinal + changes._seq as _ordinal
+    from {{ ref('stg_convex__palette_tag_changes') }} as changes
+    inner join runs
+        on changes._run_id = runs._run_id
+
+),
+
+last_truncate as (
+
+    select coalesce(max(_ordinal), -1) as _ordinal
+    from changes
+    where _op = 'truncate'
+
+),
+
+latest as (
+
+    select max(changes._ordinal) as _ordinal
+    from changes
+    inner join last_truncate
+        on changes._ordinal > last_truncate._ordinal
+    group by changes.result_id
 
 )
 
 select
-    _id as result_id,
-    _ordinal,
-    _run_id,
-    hash(document) as document_hash
-from documents
+    changes.result_id,
+    changes._ordinal,
+    changes._run_id,
+    changes.document_hash
+from changes
+semi join latest
+    on changes._ordinal = latest._ordinal
+where changes._op = 'upsert'
