@@ -24,7 +24,7 @@ from benchmarks.peers import BY_HAND, UNZIP, Peer, differences, peers
 from benchmarks.results_page import PAGE, markdown_table, replace_section, where_and_of_what
 from benchmarks.stages import by_name, model_costs, stage_costs
 
-DEFAULT_LIMIT, SMALL_LIMIT = "4GB", "1500MB"
+DEFAULT_LIMIT, SMALL_LIMIT = "2500MB", "1500MB"
 LAND, PUBLISH, BUILD = "extract load", "publish", "dbt build, with all tests"
 SMALL_BUILD = f"{BUILD}, in {SMALL_LIMIT}"
 DBT_BUILD = [str(Path(sys.executable).parent / "dbt"), "--quiet", "build"]
