@@ -210,7 +210,9 @@ max({{ column }}) filter (place = {{ place }}) as {{ prefix }}_{{ place }}{{ ', 
         | cast(vote.canonical_tag_key as bigint) as ballot_key
     from (
         select
-            *,
+            pattern_key,
+            attribute_key,
+            item_count,
             unnest(list_append(votes, struct_pack(model_key := 0, canonical_tag_key := 0, vote_count := 1))) as vote
         from {{ patterns }}
     )

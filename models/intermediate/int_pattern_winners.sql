@@ -57,8 +57,7 @@ ranked as (
 )
 
 select
-    patterns.attribute_key,
-    patterns.votes as ballot,
+    ranked.pattern_key,
     winners.canonical_tag as winner,
     round(-ranked.by_posterior[1].less / 1e12, 6) as posterior,
     -ranked.by_posterior[1].fewer as votes,
@@ -66,9 +65,7 @@ select
     majority_winners.canonical_tag as majority_winner,
     -ranked.by_votes[1].fewer as majority_votes,
     coalesce(ranked.by_votes[1].fewer = ranked.by_votes[2].fewer, false) as is_majority_tie
-from patterns
-inner join ranked
-    on patterns.pattern_key = ranked.pattern_key
+from ranked
 inner join canonical_tags as winners
     on ranked.by_posterior[1].name_order = winners.name_order
 inner join canonical_tags as majority_winners

@@ -11,7 +11,8 @@ counted as (
     select
         attribute_key,
         votes,
-        cast(count(*) as integer) as item_count
+        cast(count(*) as integer) as item_count,
+        list_sort(list(group_key)) as group_keys
     from votes
     group by all
 

@@ -43,7 +43,10 @@ def by_the_project(votes: list[Vote], pseudo_votes: float | None = None) -> Fit:
             )
             group by item
         """)
-        connection.execute("create table int_categorical_votes as select 1::tinyint as attribute_key, * from items")
+        connection.execute("""
+            create table int_categorical_votes as
+            select 1::tinyint as attribute_key, item as group_key, votes from items
+        """)
         for model in ("int_vote_patterns", "int_tag_posteriors", "int_model_error_rates"):
             connection.execute(f"create table {model} as {_sql(model, pseudo_votes)}")
         posteriors = connection.execute("""

@@ -2,7 +2,11 @@ with
 
 items as (
 
-    select * from {{ ref('int_categorical_votes') }}
+    select
+        pattern_key,
+        attribute_key,
+        unnest(group_keys) as group_key
+    from {{ ref('int_vote_patterns') }}
 
 ),
 
@@ -38,7 +42,7 @@ select
     patterns.winner <> patterns.majority_winner as is_different
 from items
 inner join patterns
-    on items.attribute_key = patterns.attribute_key and items.votes = patterns.ballot
+    on items.pattern_key = patterns.pattern_key
 inner join palette_versions
     on items.group_key = palette_versions.group_key
 inner join attributes
