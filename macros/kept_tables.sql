@@ -25,8 +25,8 @@
         where {{ key }} in (
             select given.number
             from (
-                select cast(unnest(range(1, coalesce(max({{ key }}), 0) + 1)) as integer) as number
-                from {{ this }}
+                select cast(range as integer) as number
+                from range(1, (select coalesce(max({{ key }}), 0) + 1 from {{ this }}))
             ) as given
             anti join {{ standing }} as standing
                 on given.number = standing.{{ key }}
