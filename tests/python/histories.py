@@ -132,9 +132,11 @@ class Project:
         compact(self.zone)
 
     def add_synonym(self, attribute: str, tag: str, canonical_tag: str) -> None:
-        """Add a line to the seed, in place of those added before."""
+        """Add a line to the seed, in place of those added before and of what it says of this tag: a tag has one meaning."""
         path = self.code / "seeds" / "synonyms.csv"
-        path.write_bytes(self.seeds[path] + f"{attribute},{tag},{canonical_tag},\n".encode())
+        lines = self.seeds[path].splitlines(keepends=True)
+        others = [line for line in lines if not line.startswith(f"{attribute},{tag},".encode())]
+        path.write_bytes(b"".join(others) + f"{attribute},{tag},{canonical_tag},\n".encode())
 
     def forget_synonyms(self) -> None:
         """Put the seed back."""
