@@ -62,11 +62,11 @@ ONLY_GROW = (
 )
 """Tables whose rows stay when nobody says them any more."""
 
-COUNTS, TEXTS = "models/intermediate/int_text_counts.sql", "models/intermediate/int_texts.sql"
+VALUES, TEXTS = "models/intermediate/int_tag_values.sql", "models/intermediate/int_texts.sql"
 FREQUENCIES = "models/marts/frequency/tag_frequencies.sql"
 EDITS = {
     "a macro": ("macros/clean_tag.sql", "{% macro max_tag_length() %}100", "{% macro max_tag_length() %}9"),
-    "what counts": (COUNTS, "where is_counted", "where is_counted and value_index < 2"),
+    "what counts": (VALUES, "texts.is_countable\n", "texts.is_countable and tag_values.value_index < 2\n"),
     "what a text cleans to": (TEXTS, "{{ clean_tag('text') }}", "reverse({{ clean_tag('text') }})"),
     "what is a view": (FREQUENCIES, "counts.result_count / ", "0.5 * counts.result_count / "),
 }
@@ -132,7 +132,7 @@ class Project:
         compact(self.zone)
 
     def add_synonym(self, attribute: str, tag: str, canonical_tag: str) -> None:
-        """Add a line to the seed, in place of those added before and of what it says of this tag: a tag has one meaning."""
+        """Add a line to the seed, in place of those added before and of the one it has for this tag."""
         path = self.code / "seeds" / "synonyms.csv"
         lines = self.seeds[path].splitlines(keepends=True)
         others = [line for line in lines if not line.startswith(f"{attribute},{tag},".encode())]
