@@ -10,13 +10,18 @@
     where
         _op = 'upsert'
         and _ordinal in (
-            select max(_ordinal)
-            from {{ source }}
-            where
-                _op <> 'truncate'
-                and _ordinal > coalesce((select max(_ordinal) from {{ source }} where _op = 'truncate'), -1)
-            group by _id
+            {{ latest_changes(source, '_id') }}
         )
+{% endmacro %}
+
+
+{% macro latest_changes(changes, id) %}
+    select max(_ordinal) as _ordinal
+    from {{ changes }}
+    where
+        _op <> 'truncate'
+        and _ordinal > coalesce((select max(_ordinal) from {{ changes }} where _op = 'truncate'), -1)
+    group by {{ id }}
 {% endmacro %}
 
 

@@ -20,21 +20,9 @@ changes as (
 
 ),
 
-last_truncate as (
-
-    select coalesce(max(_ordinal), -1) as _ordinal
-    from changes
-    where _op = 'truncate'
-
-),
-
 latest as (
 
-    select max(changes._ordinal) as _ordinal
-    from changes
-    inner join last_truncate
-        on changes._ordinal > last_truncate._ordinal
-    group by changes.result_id
+    {{ latest_changes('changes', 'result_id') }}
 
 )
 
