@@ -205,7 +205,7 @@ max({{ column }}) filter (place = {{ place }}) as {{ prefix }}_{{ place }}{{ ', 
         vote.canonical_tag_key as said_tag_key,
         vote.vote_count,
         vote.vote_count * item_count as weight,
-        (cast(attribute_key as bigint) << 48)
+        (cast(attribute_key as bigint) << 56)
         | (cast(vote.model_key as bigint) << 32)
         | cast(vote.canonical_tag_key as bigint) as ballot_key
     from (
