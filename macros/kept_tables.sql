@@ -65,18 +65,26 @@
 
 
 {# The first run that brought any of these documents: those before it need not be read. Greater than any where there are none. #}
-{% macro first_run(versions) -%}
+{% macro first_run(changes, ordinals) -%}
     {%- if execute and is_incremental() -%}
-        {{- run_query("select coalesce(min(_run_id), 'none') from (" ~ versions ~ ')').columns[0].values()[0] -}}
+        {{- run_query(
+            "select coalesce(min(_run_id), 'none') from " ~ changes ~ ' where _ordinal in (' ~ ordinals ~ ')'
+        ).columns[0].values()[0] -}}
     {%- endif -%}
 {%- endmacro %}
 
 
-{# For `in (…)`: the runs of the raw zone of which an incremental model has nothing yet. Texts, not a subquery: so their files alone are read. #}
+{% macro runs_of(source) -%}
+    (select run_id as _run_id, first_ordinal from raw.build_files where name = '{{ source.identifier }}')
+{%- endmacro %}
+
+
+{# For `in (…)`: runs of the raw zone. Texts, not a subquery: so their files alone are read. #}
 {% macro runs_not_kept(source) -%}
     {%- if execute and is_incremental() -%}
         {%- set runs = run_query(
-            'select distinct _run_id from ' ~ source ~ ' where _run_id not in (select distinct _run_id from ' ~ this ~ ')'
+            'select _run_id from ' ~ runs_of(source) ~ ' as runs anti join ' ~ this ~ ' as kept'
+            ~ ' on runs._run_id = kept._run_id and runs.first_ordinal = kept.first_ordinal'
         ).columns[0].values() -%}
         '{{ runs | join("', '") }}'
     {%- else -%}

@@ -10,18 +10,13 @@
     where
         _op = 'upsert'
         and _ordinal in (
-            {{ latest_changes(source, '_id') }}
+            select max(_ordinal)
+            from {{ source }}
+            where
+                _op <> 'truncate'
+                and _ordinal > coalesce((select max(_ordinal) from {{ source }} where _op = 'truncate'), -1)
+            group by _id
         )
-{% endmacro %}
-
-
-{% macro latest_changes(changes, id) %}
-    select max(_ordinal) as _ordinal
-    from {{ changes }}
-    where
-        _op <> 'truncate'
-        and _ordinal > coalesce((select max(_ordinal) from {{ changes }} where _op = 'truncate'), -1)
-    group by {{ id }}
 {% endmacro %}
 
 

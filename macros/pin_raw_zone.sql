@@ -3,6 +3,7 @@
         {% set raw_dir = env_var('RAW_DIR', 'data/raw') %}
         {% do run_query('create schema if not exists raw') %}
         {% do run_query(build_runs_sql(raw_dir)) %}
+        {% do run_query(build_files_sql()) %}
         {% set files = raw_files() %}
         {% for source in graph.sources.values() if source.source_name == 'raw' and source.name != 'build_runs' %}
             {% set paths = files.get(source.name, []) %}
@@ -62,16 +63,21 @@
 {% endmacro %}
 
 
-{% macro raw_files() %}
-    {% set rows = run_query("
-        select run_index, directory, unnest(tables).name as name, unnest(tables).file as file from raw.build_runs
+{% macro build_files_sql() %}
+    create or replace table raw.build_files as
+    with files as (
+        select run_id, unnest(tables).name as name, directory || '/' || unnest(tables).file as path from raw.build_runs
         union all
-        select run_index, directory, 'rejected_lines', '_rejected.parquet' from raw.build_runs
-        order by run_index
-    ") %}
+        select run_id, 'rejected_lines', directory || '/_rejected.parquet' from raw.build_runs
+    )
+    select *, (row_number() over (partition by name order by run_id) - 1)::bigint << 40 as first_ordinal from files
+{% endmacro %}
+
+
+{% macro raw_files() %}
     {% set files = {} %}
-    {% for row in rows %}
-        {% do files.setdefault(row[2], []).append(row[1] ~ '/' ~ row[3]) %}
+    {% for name, path in run_query('select name, path from raw.build_files order by name, first_ordinal') %}
+        {% do files.setdefault(name, []).append(path) %}
     {% endfor %}
     {{ return(files) }}
 {% endmacro %}

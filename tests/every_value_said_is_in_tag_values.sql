@@ -21,7 +21,7 @@ landed as materialized (
     inner join {{ ref('stg_convex__palette_tag_versions') }} as versions
         on source._ordinal = versions._ordinal
     inner join sampled
-        on versions.result_id = sampled.result_id
+        on source._id = sampled.result_id
 
 ),
 

@@ -1,9 +1,9 @@
 {% set changed %}
-    select versions.*
+    select versions._ordinal
     from {{ ref('stg_convex__palette_tag_versions') }} as versions
-    {{ without_kept('versions', ['result_id', 'document_hash']) }}
+    {{ without_kept('versions', ['document_hash']) }}
 {% endset %}
-{% set first_run_of_changed = first_run(changed) %}
+{% set first_run_of_changed = first_run(ref('stg_convex__palette_tag_changes'), changed) %}
 
 with
 
@@ -13,7 +13,7 @@ results as (
     {% if is_incremental() %}
     where
         _run_id >= '{{ first_run_of_changed }}'
-        and _ordinal in (select _ordinal from ({{ changed }}))
+        and _ordinal in ({{ changed }})
     {% endif %}
 
 ),

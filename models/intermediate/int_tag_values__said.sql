@@ -1,12 +1,12 @@
 {% set last_result_key = greatest_kept('result_key') %}
 {% set new_versions %}
-    select versions._run_id
+    select versions._ordinal
     from {{ ref('stg_convex__palette_tag_versions') }} as versions
     inner join {{ ref('int_tag_results') }} as results
-        on versions.result_id = results.result_id
+        on versions.document_hash = results.document_hash
     where results.result_key > {{ last_result_key }}
 {% endset %}
-{% set first_run_of_new = first_run(new_versions) %}
+{% set first_run_of_new = first_run(ref('stg_convex__palette_tag_changes'), new_versions) %}
 
 with
 

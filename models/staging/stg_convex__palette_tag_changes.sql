@@ -1,12 +1,29 @@
 {% set new_runs = runs_not_kept(source('raw', 'palette_tags')) %}
 
+with
+
+changes as (
+
+    select
+        _run_id,
+        _ordinal - _seq as first_ordinal,
+        _ordinal,
+        _op,
+        _id as result_id,
+        hash({{ readable_json('document') }}) as document_hash
+    from {{ source('raw', 'palette_tags') }}
+    {% if is_incremental() %}
+    where _run_id in ({{ new_runs }})
+    {% endif %}
+
+)
+
 select
     _run_id,
-    _seq,
-    _op,
-    _id as result_id,
-    hash({{ readable_json('document') }}) as document_hash
-from {{ source('raw', 'palette_tags') }}
-{% if is_incremental() %}
-where _run_id in ({{ new_runs }})
-{% endif %}
+    first_ordinal,
+    max(_ordinal) as _ordinal,
+    max_by(_op, _ordinal) as _op,
+    result_id,
+    max_by(document_hash, _ordinal) as document_hash
+from changes
+group by _run_id, first_ordinal, result_id

@@ -1,37 +1,39 @@
 with
 
-runs as (
+standing as not materialized (
 
-    select distinct
-        _run_id,
-        _ordinal - _seq as first_ordinal
-    from {{ source('raw', 'palette_tags') }}
+    select * from {{ ref('stg_convex__palette_tag_changes') }}
+    where
+        _op <> 'truncate'
+        and _ordinal > (
+            select coalesce(max(_ordinal), -1) from {{ ref('stg_convex__palette_tag_changes') }}
+            where _op = 'truncate'
+        )
 
 ),
 
-changes as (
+first_run as (
+
+    select min(first_ordinal) as first_ordinal from standing
+
+),
+
+-- The first run is mostly by far the largest: what came after it is looked up for each of its documents.
+later as (
 
     select
-        changes.*,
-        runs.first_ordinal + changes._seq as _ordinal
-    from {{ ref('stg_convex__palette_tag_changes') }} as changes
-    inner join runs
-        on changes._run_id = runs._run_id
-
-),
-
-latest as (
-
-    {{ latest_changes('changes', 'result_id') }}
+        standing.result_id,
+        standing.first_ordinal
+    from standing
+    inner join first_run
+        on standing.first_ordinal > first_run.first_ordinal
 
 )
 
 select
-    changes.result_id,
-    changes._ordinal,
-    changes._run_id,
-    changes.document_hash
-from changes
-semi join latest
-    on changes._ordinal = latest._ordinal
-where changes._op = 'upsert'
+    standing._ordinal,
+    standing.document_hash
+from standing
+anti join later
+    on standing.result_id = later.result_id and standing.first_ordinal < later.first_ordinal
+where standing._op = 'upsert'

@@ -131,6 +131,13 @@ class Project:
         """Fold all runs to one."""
         compact(self.zone)
 
+    def lose_first_run(self) -> None:
+        """Delete the oldest run that stands, and those that it stands for, as by hand."""
+        first = self.zone.standing_runs()[0].run_id
+        for run_id in self.zone.run_ids():
+            if run_id <= first:
+                shutil.rmtree(self.zone.directory / run_id)
+
     def add_synonym(self, attribute: str, tag: str, canonical_tag: str) -> None:
         """Add a line to the seed, in place of those added before and of the one it has for this tag."""
         path = self.code / "seeds" / "synonyms.csv"

@@ -25,6 +25,7 @@ happenings = st.one_of(
     st.tuples(st.just("import"), st.lists(ANSWERS, max_size=8)),
     st.tuples(st.just("export"), st.dictionaries(st.sampled_from(IDS), st.none(), max_size=4), st.lists(ANSWERS)),
     st.tuples(st.just("fold")),
+    st.tuples(st.just("lose")),
     st.tuples(st.just("synonym"), st.sampled_from(WORDS), st.sampled_from(["calm", "warm", "retro", "never said"])),
     st.tuples(st.just("no synonym")),
     st.tuples(st.just("edit"), st.sampled_from(sorted(EDITS))),
@@ -96,6 +97,13 @@ def test_what_comes_goes_changes_or_is_meant_otherwise_is_told_by_a_build_that_k
     meant = "select sum(result_count) from canonical_tag_frequencies where canonical_tag = 'calm'"
     assert project.kept.rows(meant) == [(7,)]
     assert project.kept.rows(keys) == before != []
+    project.sync([_answer("still", "alone", "serene")])
+    project.sync([_answer("d8", "s2", "bold")])
+    project.build()
+    project.lose_first_run()
+    project.build()
+    assert dict(project.kept.rows(said)) == {"bold": 1, "sea": 2, "serene": 1}
+    assert project.kept.rows(keys) == before
     project.build(*ALL_MODELS, "--full-refresh", "--select", "int_tag_results")
     project.build()
     assert project.difference() == {}
@@ -112,6 +120,8 @@ def _happen(project: Project, what: str, *how: Any) -> None:
             project.export(left | dict(how[1]))
         case "fold":
             project.fold()
+        case "lose":
+            project.lose_first_run()
         case "synonym":
             (attribute, tag), canonical_tag = how
             project.add_synonym(attribute, tag, canonical_tag)
