@@ -2,13 +2,7 @@ with
 
 counts as (
 
-    select * from {{ ref('int_palette_counts') }}
-
-),
-
-canonical_tags as (
-
-    select * from {{ ref('int_canonical_tags') }}
+    select * from {{ ref('int_palette_attribute_counts') }}
 
 ),
 
@@ -24,35 +18,27 @@ palettes as (
 
 ),
 
-summed as (
+canonical_tags as (
 
-    select
-        palette_key,
-        min(canonical_tag_key) filter (where rank = 1) as winner_key,
-        max(result_count) filter (where rank = 1) as votes,
-        coalesce(max(result_count) filter (where rank = 2), 0) as runner_up_votes,
-        count(*) as tag_count,
-        {{ normalised_entropy('result_count') }} as entropy
-    from counts
-    group by palette_key, attribute_key
+    select * from {{ ref('int_canonical_tags') }}
 
 )
 
 select
     palettes.palette_seed,
-    winners.attribute,
+    canonical_tags.attribute,
     palettes.prompt_version_count,
-    winners.canonical_tag as winner,
-    summed.votes,
+    canonical_tags.canonical_tag as winner,
+    counts.votes,
     palettes.success_count as total,
-    summed.votes / palettes.success_count as share,
-    {{ wilson_lower_bound('summed.votes', 'palettes.success_count') }} as share_lower_bound,
-    (summed.votes - summed.runner_up_votes) / palettes.success_count as margin,
-    summed.entropy,
-    summed.votes = summed.runner_up_votes as is_tie,
-    summed.tag_count
-from summed
+    counts.votes / palettes.success_count as share,
+    {{ wilson_lower_bound('counts.votes', 'palettes.success_count') }} as share_lower_bound,
+    (counts.votes - counts.runner_up_votes) / palettes.success_count as margin,
+    counts.entropy,
+    counts.votes = counts.runner_up_votes as is_tie,
+    counts.tag_count
+from counts
 inner join palettes
-    on summed.palette_key = palettes.palette_key
-inner join canonical_tags as winners
-    on summed.winner_key = winners.canonical_tag_key
+    on counts.palette_key = palettes.palette_key
+inner join canonical_tags
+    on counts.winner_key = canonical_tags.canonical_tag_key
