@@ -3,12 +3,12 @@ with
 answers as (
 
     select * from {{ ref('int_answers') }}
-    where model_set is not null
+    where model_set is not null and group_key > {{ greatest_kept('group_key') }}
 
 )
 
 select
-    votes.group_key,
+    answers.group_key,
     votes.attribute_key,
     answers.model_prompt_key,
     votes.canonical_tag_key,
@@ -16,5 +16,4 @@ select
 from {{ ref('int_votes') }} as votes
 inner join answers
     on votes.result_key = answers.result_key
-where votes.group_key > {{ greatest_kept('group_key') }}
 group by all

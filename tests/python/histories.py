@@ -41,6 +41,13 @@ QUERIES = {
     "int_palette_lists": """
         select * from tag_summaries((select list(distinct palette_seed) from int_palette_versions))
     """,
+    "int_answer_repeats": """
+        select result_id, tags.attribute, tag, names.attribute, names.canonical_tag, repeats
+        from int_answer_repeats
+        inner join int_tag_results using (result_key)
+        left join int_tags as tags using (tag_key)
+        left join int_canonical_tags as names using (canonical_tag_key)
+    """,
     "int_tag_repeats": """
         select palette_seed, prompt_version, tags.attribute, tag, names.attribute, names.canonical_tag, repeats
         from int_tag_repeats
