@@ -13,14 +13,6 @@ texts as (
 
 ),
 
-of_no_group as (
-
-    select result_key
-    from {{ ref('int_tag_results') }}
-    where palette_seed is null or prompt_version is null
-
-),
-
 surplus as (
 
     select * from {{ ref('int_tag_values__surplus') }}
@@ -29,6 +21,7 @@ surplus as (
 
 select
     tag_values.result_key,
+    tag_values.model_prompt_key,
     tag_values.attribute_key,
     tag_values.value_index,
     texts.text_key,
@@ -36,12 +29,10 @@ select
     surplus.result_key is not null as is_surplus,
     texts.is_countable
     and surplus.result_key is null
-    and of_no_group.result_key is null as is_counted
+    and tag_values.model_prompt_key is not null as is_counted
 from tag_values
 inner join texts
     on tag_values.attribute_key = texts.attribute_key and tag_values.json_text = texts.json_text
-left join of_no_group
-    on tag_values.result_key = of_no_group.result_key
 left join surplus
     on
         tag_values.result_key = surplus.result_key

@@ -23,6 +23,7 @@ leaves as (
 
 select
     result_key,
+    model_prompt_key,
     attribute_key,
     cast(
         row_number() over (partition by result_key, attribute_key order by value_index, leaf_index) - 1 as integer

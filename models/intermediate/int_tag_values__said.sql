@@ -2,9 +2,9 @@
 {% set new_versions %}
     select versions._ordinal
     from {{ ref('stg_convex__palette_tag_versions') }} as versions
-    inner join {{ ref('int_tag_results') }} as results
-        on versions.document_hash = results.document_hash
-    where results.result_key > {{ last_result_key }}
+    inner join {{ ref('int_tag_values__answers') }} as answers
+        on versions.document_hash = answers.document_hash
+    where answers.result_key > {{ last_result_key }}
 {% endset %}
 {% set first_run_of_new = first_run(ref('stg_convex__palette_tag_changes'), new_versions) %}
 
@@ -12,14 +12,8 @@ with
 
 answers as (
 
-    select
-        results.result_key,
-        results.result_id,
-        key_lists.attribute_keys
-    from {{ ref('int_tag_results') }} as results
-    inner join {{ ref('int_tag_key_lists') }} as key_lists
-        on results.tag_keys = key_lists.tag_keys
-    where results.status = 'success' and results.result_key > {{ last_result_key }}
+    select * from {{ ref('int_tag_values__answers') }}
+    where result_key > {{ last_result_key }}
 
 ),
 
@@ -36,6 +30,7 @@ fields as (
 
     select
         answers.result_key,
+        answers.model_prompt_key,
         unnest(answers.attribute_keys) as attribute_key,
         unnest(cast(json_extract(tag_objects.document, '$.tags.*') as varchar[])) as json_text
     from tag_objects
@@ -48,6 +43,7 @@ elements as (
 
     select
         result_key,
+        model_prompt_key,
         attribute_key,
         json_text like '[%[%' as is_nested,
         case
@@ -71,6 +67,7 @@ compared as (
 
 select
     result_key,
+    model_prompt_key,
     attribute_key,
     is_nested,
     is_repeat_possible,

@@ -1,21 +1,14 @@
 with
 
-answers as (
-
-    select * from {{ ref('int_answers') }}
-
-),
-
 by_text as (
 
     select
-        answers.model_prompt_key,
-        tag_values.text_key,
-        tag_values.is_counted,
+        model_prompt_key,
+        text_key,
+        is_counted,
         count(*) as value_count
-    from {{ ref('int_tag_values') }} as tag_values
-    inner join answers
-        on tag_values.result_key = answers.result_key
+    from {{ ref('int_tag_values') }}
+    where model_prompt_key is not null
     group by all
 
 ),
