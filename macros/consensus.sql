@@ -23,6 +23,15 @@
 {%- endmacro %}
 
 
+{% macro what_ranks_agree_on() -%}
+    min(canonical_tag_key) filter (where rank = 1) as winner_key,
+    max(result_count) filter (where rank = 1) as votes,
+    coalesce(max(result_count) filter (where rank = 2), 0) as runner_up_votes,
+    count(*) as tag_count,
+    {{ normalised_entropy('result_count') }} as entropy
+{%- endmacro %}
+
+
 {# Sets of models have a bit for each model known, and some to spare: a new model mostly finds its place. #}
 {% macro model_set_length(model_count) -%}
     cast(64 * ceil(greatest({{ model_count }}, 1) / 64) as integer)

@@ -10,10 +10,6 @@ counts as (
 select
     palette_key,
     attribute_key,
-    min(canonical_tag_key) filter (where rank = 1) as winner_key,
-    max(result_count) filter (where rank = 1) as votes,
-    coalesce(max(result_count) filter (where rank = 2), 0) as runner_up_votes,
-    count(*) as tag_count,
-    {{ normalised_entropy('result_count') }} as entropy
+    {{ what_ranks_agree_on() }}
 from counts
 group by all
