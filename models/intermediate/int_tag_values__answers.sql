@@ -22,7 +22,6 @@ model_prompts as (
 select
     results.result_key,
     results.result_id,
-    results.document_hash,
     model_prompts.model_prompt_key,
     key_lists.attribute_keys
 from results

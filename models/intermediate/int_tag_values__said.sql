@@ -2,9 +2,9 @@
 {% set new_versions %}
     select versions._ordinal
     from {{ ref('stg_convex__palette_tag_versions') }} as versions
-    inner join {{ ref('int_tag_values__answers') }} as answers
-        on versions.document_hash = answers.document_hash
-    where answers.result_key > {{ last_result_key }}
+    inner join {{ ref('int_tag_results') }} as results
+        on versions.document_hash = results.document_hash
+    where results.result_key > {{ last_result_key }}
 {% endset %}
 {% set first_run_of_new = first_run(ref('stg_convex__palette_tag_changes'), new_versions) %}
 
