@@ -31,11 +31,17 @@ def moved(statement: str, catalog: str, internal: Container[str]) -> str:
     """Return a statement that calls `catalog.main.x` plainly `main.x`, or `internal.x` for the names in `internal`.
 
     A view or function that names its database works under no other file name. DuckDB 2 names only the schema, and our
-    functions name tables plainly: what is internal is moved there too. Texts and comments stay as they are.
+    functions name tables plainly: what is internal is moved there too, unless it is a CTE of that name. Texts and
+    comments stay as they are.
     """
     tokens = [*duckdb.tokenize(statement), (len(statement), duckdb.token_type.comment)]
     words = [statement[start:end].strip() for (start, _), (end, _) in pairwise(tokens)]
     names = ["" if word.startswith("'") else word.strip('"').replace('""', '"') for word in words]
+    ctes = {
+        name
+        for name, word, next_word in zip(names, names[1:], names[2:], strict=False)
+        if word.lower() == "as" and next_word.lower() in {"(", "materialized", "not"}
+    }
     result, place = "", 0
     for index, name in enumerate(names):
         if tokens[index][0] < place or (index > 0 and names[index - 1] == "."):
@@ -44,7 +50,7 @@ def moved(statement: str, catalog: str, internal: Container[str]) -> str:
             table = index + 4
         elif names[index : index + 2] == ["main", "."]:
             table = index + 2
-        elif name in internal and names[index + 1 : index + 2] != ["."]:
+        elif name in internal and name not in ctes and names[index + 1 : index + 2] != ["."]:
             table = index
         else:
             continue

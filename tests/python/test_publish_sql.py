@@ -17,6 +17,12 @@ from publish.sql import moved
         ("select * from other.main.hidden", "select * from other.main.hidden"),
         ("select 'build.main.hidden', 'main.hidden' /* main.hidden */", None),
         ("select x.main.hidden from x", None),
+        ("select * from hidden join hidden as other", "select * from internal.hidden join internal.hidden as other"),
+        ("WITH hidden AS (select 1 a) select hidden.a from hidden", None),
+        (
+            "with hidden as not materialized (select * from main.hidden) from hidden",
+            "with hidden as not materialized (select * from internal.hidden) from hidden",
+        ),
     ],
 )
 def test_a_statement_names_no_database_and_finds_what_is_internal(statement: str, expected: str | None) -> None:
