@@ -15,23 +15,23 @@
 {% endmacro %}
 
 
-{#
-    The same for a key that is given in turn, from 1: the numbers that stand no more are looked for, rather than those that stand.
-    They are fewer than the rows, and DuckDB passes over what can't have one of them.
-#}
-{% macro drop_numbers_gone(key, standing) %}
+{# The same for a key that is given in turn: `gone` has the few numbers that stand no more, and DuckDB passes over what has none. #}
+{% macro drop_numbers_gone(key, gone) %}
     {% if is_incremental() %}
         delete from {{ this }}
-        where {{ key }} in (
-            select given.number
-            from (
-                select cast(range as integer) as number
-                from range(1, (select coalesce(max({{ key }}), 0) + 1 from {{ this }}))
-            ) as given
-            anti join {{ standing }} as standing
-                on given.number = standing.{{ key }}
-        )
+        where {{ key }} in (from {{ gone }})
     {% endif %}
+{% endmacro %}
+
+
+{% macro numbers_gone(key, standing) %}
+    select given.number as {{ key }}
+    from (
+        select cast(range as integer) as number
+        from range(1, greatest({{ last_key_given(standing.identifier) }}, (select max({{ key }}) from {{ standing }})) + 1)
+    ) as given
+    anti join {{ standing }} as standing
+        on given.number = standing.{{ key }}
 {% endmacro %}
 
 
@@ -54,10 +54,11 @@
 {%- endmacro %}
 
 
-{# Greater than the greatest key that stands where the rows that had greater ones are gone: other tables may still have those. #}
-{% macro last_key_given() -%}
-    {%- if execute and is_incremental() -%}
-        {{- run_query("select coalesce(max(last_key), 0) from raw.made_models where node = '" ~ model.unique_id ~ "'").columns[0].values()[0] -}}
+{# It may be greater than any that stands: other tables may still have the rows of keys that are gone. #}
+{% macro last_key_given(name) -%}
+    {%- set node = graph.nodes['model.' ~ project_name ~ '.' ~ name] if execute -%}
+    {%- if execute and kept_relation(node) -%}
+        {{- run_query("select coalesce(max(last_key), 0) from raw.made_models where node = '" ~ node.unique_id ~ "'").columns[0].values()[0] -}}
     {%- else -%}
         0
     {%- endif -%}

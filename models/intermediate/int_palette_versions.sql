@@ -1,3 +1,5 @@
+{% set last_key = last_key_given('int_palette_versions') %}
+
 with
 
 grouped as (
@@ -18,7 +20,7 @@ numbered as (
 
     select
         cast(
-            {{ last_key_given() }} + row_number() over (order by palette_seed, prompt_version) as integer
+            {{ last_key }} + row_number() over (order by palette_seed, prompt_version) as integer
         ) as group_key,
         *
     from changed

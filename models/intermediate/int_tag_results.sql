@@ -1,3 +1,4 @@
+{% set last_key = last_key_given('int_tag_results') %}
 {% set changed %}
     select versions._ordinal
     from {{ ref('stg_convex__palette_tag_versions') }} as versions
@@ -46,7 +47,7 @@ judged as (
 
 select
     cast(
-        {{ last_key_given() }} + row_number() over (order by palette_seed, prompt_version, _ordinal) as integer
+        {{ last_key }} + row_number() over (order by palette_seed, prompt_version, _ordinal) as integer
     ) as result_key,
     * exclude (_ordinal)
 from judged

@@ -57,9 +57,11 @@ QUERIES = {
     """,
 }
 """What is compared: each table without its keys, or by what they stand for."""
-ONLY_GROW = (
+TELL_OF_BEFORE = (
     "int_canonical_tag_keys",
     "int_canonical_tags",
+    "int_gone_groups",
+    "int_gone_results",
     "int_model_prompt_keys",
     "int_models",
     "int_tag_keys",
@@ -67,7 +69,7 @@ ONLY_GROW = (
     "int_tags",
     "int_texts",
 )
-"""Tables whose rows stay when nobody says them any more."""
+"""Not compared: texts and names that stay when nobody says them any more, and numbers that were given once."""
 
 VALUES, TEXTS = "models/intermediate/int_tag_values.sql", "models/intermediate/int_texts.sql"
 FREQUENCIES = "models/marts/frequency/tag_frequencies.sql"
@@ -208,7 +210,7 @@ class Project:
         """Return the rows of public tables, of others by what their keys stand for, and how many each table has."""
         with duckdb.connect(str(warehouse.database), read_only=True) as connection:
             relations = "select name from (show tables) where not starts_with(name, 'stg_')"
-            names = [name for (name,) in connection.execute(relations).fetchall() if name not in ONLY_GROW]
+            names = [name for (name,) in connection.execute(relations).fetchall() if name not in TELL_OF_BEFORE]
             public = {name: f"select * from {name}" for name in names if not name.startswith("int_")}
             found: dict[str, Counter[Any]] = {
                 name: Counter(map(repr, connection.execute(query).fetchall()))

@@ -63,7 +63,8 @@ def test_after_any_history_a_build_says_what_a_build_of_everything_would_say(
             _happen(project, *happening)
             _build(project, *build)
         project.build()
-        assert project.difference() == {}
+        difference = project.difference()
+        assert difference == {}, json.dumps(difference, indent=1, ensure_ascii=False)
 
 
 def _answer(name: str, palette: str, mood: str, model: str = "m") -> tuple[str, str]:

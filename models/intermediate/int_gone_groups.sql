@@ -1,0 +1,1 @@
+{{ numbers_gone('group_key', ref('int_palette_versions')) }}

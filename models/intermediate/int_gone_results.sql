@@ -1,0 +1,1 @@
+{{ numbers_gone('result_key', ref('int_tag_results')) }}
