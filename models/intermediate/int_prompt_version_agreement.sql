@@ -60,7 +60,7 @@ select
         1 - observed.disagreement / nullif(
             {{ disagreement('observed.answer_count', 'observed.said_count', 'squares.squared_count') }}, 0
         ), 12
-    ) as krippendorff_alpha
+    ) + 0.0 as krippendorff_alpha
 from observed
 inner join squares
     on observed.prompt_version = squares.prompt_version and observed.attribute_key = squares.attribute_key

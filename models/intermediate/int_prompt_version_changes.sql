@@ -34,7 +34,7 @@ select
     prompt_version,
     attribute_key,
     count(*) as shared_palette_count,
-    round(avg(change), 12) as agreement_change,
+    round(avg(change), 12) + 0.0 as agreement_change,
     round(stddev_samp(change) / sqrt(count(*)), 12) as agreement_change_error
 from shared
 group by all

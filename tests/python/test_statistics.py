@@ -32,4 +32,5 @@ def test_the_bound_lies_under_the_share_and_is_as_far_as_the_score_test_lets_it(
     votes, total = counts
     bound = lower_bound(votes, total)
     assert -1e-12 <= bound <= votes / total
+    assert str(lower_bound(0, total)) == "0.0"
     assert (votes / total - bound) ** 2 == pytest.approx(1.96**2 * bound * (1 - bound) / total, abs=1e-11)

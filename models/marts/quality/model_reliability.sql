@@ -46,6 +46,6 @@ select
     vote_count,
     round(expected_right_votes / vote_count, 6) as accuracy,
     case
-        when tag_count > 1 then round(ln(smoothed_accuracy * (tag_count - 1) / (1 - smoothed_accuracy)), 6)
+        when tag_count > 1 then round(ln(smoothed_accuracy * (tag_count - 1) / (1 - smoothed_accuracy)), 6) + 0.0
     end as weight
 from rated
