@@ -8,6 +8,9 @@
 {% macro pseudo_votes() %}1{% endmacro %}
 
 
+{% macro em_steps() %}10{% endmacro %}
+
+
 {% macro true_tags(ballots) %}
     select
         *,
@@ -103,42 +106,69 @@ max({{ column }}) filter (place = {{ place }}) as {{ prefix }}_{{ place }}{{ ', 
 
 
 {% macro tag_posteriors(ballots, log_error_rates) %}
+    with
+
+    rates as (
+
+        select
+            ballot_key,
+            four,
+            {{ by_place('log_error_rate', 'rate') }}
+        from {{ log_error_rates }}
+        group by all
+
+    ),
+
+    log_likelihoods as (
+
+        select
+            {{ ballots }}.pattern_key,
+            rates.four,
+            {%- for place in range(1, 5) %}
+            sum({{ ballots }}.vote_count * rates.rate_{{ place }}) as log_{{ place }}{{ ',' if not loop.last }}
+            {%- endfor %}
+        from {{ ballots }}
+        inner join rates
+            on {{ ballots }}.ballot_key = rates.ballot_key
+        group by all
+
+    ),
+
+    in_several_fours as (
+
+        select pattern_key from log_likelihoods
+        where four > 0
+
+    )
+
+    {{ shares_of_likelihood('(from log_likelihoods anti join in_several_fours using (pattern_key))', is_in_one_four=true) }}
+    union all
+    {{ shares_of_likelihood('(from log_likelihoods semi join in_several_fours using (pattern_key))', is_in_one_four=false) }}
+{% endmacro %}
+
+
+{# Where a pattern has one four, what is greatest and what all come to is found in the row itself, in a third of the time. #}
+{% macro shares_of_likelihood(log_likelihoods, is_in_one_four) %}
+    {%- set greatest = 'greatest(log_1, log_2, log_3, log_4)' -%}
+    {%- set total = 'coalesce(likelihood_1, 0) + coalesce(likelihood_2, 0) + coalesce(likelihood_3, 0) + coalesce(likelihood_4, 0)' -%}
+    {%- if not is_in_one_four -%}
+        {%- set greatest = 'max(' ~ greatest ~ ') over (partition by pattern_key)' -%}
+        {%- set total = 'sum(' ~ total ~ ') over (partition by pattern_key)' -%}
+    {%- endif -%}
     select
         pattern_key,
         four,
         {%- for place in range(1, 5) %}
-        cast(round(1e12 * likelihood_{{ place }} / sum(
-            coalesce(likelihood_1, 0) + coalesce(likelihood_2, 0) + coalesce(likelihood_3, 0) + coalesce(likelihood_4, 0)
-        ) over (partition by pattern_key)) as bigint) as posterior_{{ place }}{{ ',' if not loop.last }}
+        cast(round(1e12 * likelihood_{{ place }} / ({{ total }})) as bigint) as posterior_{{ place }}{{ ',' if not loop.last }}
         {%- endfor %}
     from (
         select
             pattern_key,
             four,
             {%- for place in range(1, 5) %}
-            cast(round(1e15 * exp((log_{{ place }} - max(greatest(log_1, log_2, log_3, log_4)) over (
-                partition by pattern_key
-            )) / 1e12)) as bigint) as likelihood_{{ place }}{{ ',' if not loop.last }}
+            cast(round(1e15 * exp((log_{{ place }} - {{ greatest }}) / 1e12)) as bigint) as likelihood_{{ place }}{{ ',' if not loop.last }}
             {%- endfor %}
-        from (
-            select
-                {{ ballots }}.pattern_key,
-                rates.four,
-                {%- for place in range(1, 5) %}
-                sum({{ ballots }}.vote_count * rates.rate_{{ place }}) as log_{{ place }}{{ ',' if not loop.last }}
-                {%- endfor %}
-            from {{ ballots }}
-            inner join (
-                select
-                    ballot_key,
-                    four,
-                    {{ by_place('log_error_rate', 'rate') }}
-                from {{ log_error_rates }}
-                group by all
-            ) as rates
-                on {{ ballots }}.ballot_key = rates.ballot_key
-            group by all
-        )
+        from {{ log_likelihoods }}
     )
 {% endmacro %}
 

@@ -18,13 +18,20 @@ canonical_tags as (
 
 ),
 
-said as (
+votes as (
 
     select
-        pattern_key,
-        unnest([vote.canonical_tag_key for vote in votes]) as canonical_tag_key,
-        unnest([vote.vote_count for vote in votes]) as vote_count
-    from patterns
+        said.pattern_key,
+        said.canonical_tag_key,
+        cast(sum(said.vote_count) as bigint) as vote_count
+    from (
+        select
+            pattern_key,
+            unnest([vote.canonical_tag_key for vote in votes]) as canonical_tag_key,
+            unnest([vote.vote_count for vote in votes]) as vote_count
+        from patterns
+    ) as said
+    group by all
 
 ),
 
@@ -34,13 +41,12 @@ candidates as (
         posteriors.pattern_key,
         canonical_tags.name_order,
         posteriors.posterior,
-        cast(coalesce(sum(said.vote_count), 0) as bigint) as vote_count
+        coalesce(votes.vote_count, 0) as vote_count
     from posteriors
     inner join canonical_tags
         on posteriors.canonical_tag_key = canonical_tags.canonical_tag_key
-    left join said
-        on posteriors.pattern_key = said.pattern_key and posteriors.canonical_tag_key = said.canonical_tag_key
-    group by all
+    left join votes
+        on posteriors.pattern_key = votes.pattern_key and posteriors.canonical_tag_key = votes.canonical_tag_key
 
 ),
 

@@ -1,11 +1,14 @@
-{% set most_steps = 10 %}
-
--- A step of EM that changes no error rate is the last, for it would be followed by its like.
-with recursive
+with
 
 patterns as (
 
     select * from {{ ref('int_vote_patterns') }}
+
+),
+
+steps as (
+
+    select * from {{ ref('int_error_rate_steps') }}
 
 ),
 
@@ -15,37 +18,27 @@ ballots as materialized (
 
 ),
 
-true_tags as materialized (
-
-    {{ true_tags('ballots') }}
-
-),
-
 log_error_rates as (
 
-    select
-        *,
-        1 as step
-    from ({{ first_log_error_rates('ballots', 'true_tags') }})
-
-    union all
-
-    select * exclude (is_changed)
-    from ({{ next_log_error_rates('ballots', 'true_tags', 'log_error_rates') }})
-    where is_changed and step <= {{ most_steps }}
+    select * from steps
+    qualify step = least(max(step) over (), {{ em_steps() }} - 1)
 
 ),
 
-last_log_error_rates as (
+tag_posteriors as (
 
-    select * from log_error_rates
-    qualify step = max(step) over ()
+    {{ tag_posteriors('ballots', 'log_error_rates') }}
 
 ),
 
-last_posteriors as (
+true_tags as (
 
-    {{ tag_posteriors('ballots', 'last_log_error_rates') }}
+    select distinct
+        attribute_key,
+        four,
+        place,
+        true_tag_key
+    from steps
 
 ),
 
@@ -56,7 +49,7 @@ posteriors as (
         four,
         unnest([1, 2, 3, 4]) as place,
         unnest([posterior_1, posterior_2, posterior_3, posterior_4]) as posterior
-    from last_posteriors
+    from tag_posteriors
 
 )
 

@@ -47,8 +47,8 @@ def by_the_project(votes: list[Vote], pseudo_votes: float | None = None) -> Fit:
             create table int_categorical_votes as
             select 1::tinyint as attribute_key, item as group_key, votes from items
         """)
-        for model in ("int_vote_patterns", "int_tag_posteriors", "int_model_error_rates"):
-            connection.execute(f"create table {model} as {_sql(model, pseudo_votes)}")
+        for model in ("int_vote_patterns", "int_error_rate_steps", "int_tag_posteriors", "int_model_error_rates"):
+            connection.execute(f"create table {model} as {sql_of(model, pseudo_votes)}")
         posteriors = connection.execute("""
             select item, canonical_tag_key, posterior / 1e12
             from items
@@ -63,11 +63,13 @@ def by_the_project(votes: list[Vote], pseudo_votes: float | None = None) -> Fit:
     return Fit({(i, t): p for i, t, p in posteriors}, {(m, s, t): p for m, s, t, p in error_rates})
 
 
-def _sql(model: str, pseudo_votes: float | None) -> str:
+def sql_of(model: str, pseudo_votes: float | None = None) -> str:
+    """Return a model's query, as dbt makes it of the macros of EM, reading tables that are called as models are."""
     macros = (PROJECT / "macros" / "dawid_skene.sql").read_text()
     if pseudo_votes is not None:
         macros += f"{{% macro pseudo_votes() %}}{pseudo_votes}{{% endmacro %}}"
-    text = (PROJECT / "models" / "intermediate" / f"{model}.sql").read_text()
+    (file,) = (PROJECT / "models").rglob(f"{model}.sql")
+    text = file.read_text()
     return Environment(autoescape=False).from_string(macros + text).render(ref=lambda name: name)  # noqa: S701 - it is SQL
 
 

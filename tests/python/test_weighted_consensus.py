@@ -2,8 +2,9 @@
 
 import random
 
+import duckdb
 import pytest
-from dawid_skene import Fit, Vote, by_crowd_kit, by_hand, by_the_project, largest_differences
+from dawid_skene import Fit, Vote, by_crowd_kit, by_hand, by_the_project, largest_differences, sql_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -47,6 +48,28 @@ def test_crowd_kit_finds_the_same(seed: int, smoothed: bool) -> None:
     print(f"\nseed {seed}, {'add-one' if smoothed else 'as it comes'}: {posteriors:.1e}, {error_rates:.1e}")
     assert max(posteriors, error_rates) < TOLERANCE
     assert winners(ours) == winners(theirs)
+
+
+def test_the_vote_of_one_reliable_model_may_outweigh_two_that_guess() -> None:
+    """Models 1 and 2 agree, 3 often says otherwise: where 2 goes with 3, few of the votes for 11 can be relied on."""
+    ways = [((10, 10, 11), 30), ((11, 11, 10), 30), ((10, 10, 10), 20), ((11, 11, 11), 20), ((10, 11, 11), 3)]
+    items = [said for said, count in ways for _ in range(count)]
+    votes = [(item, model, tag) for item, said in enumerate(items) for model, tag in enumerate(said, start=1)]
+    fit = by_the_project(votes)
+    assert fit.posteriors[len(items) - 1, 10] == pytest.approx(0.713541222889, abs=1e-12)
+    assert fit.posteriors[len(items) - 1, 11] == pytest.approx(0.286458777111, abs=1e-12)
+
+
+@pytest.mark.parametrize("tags", range(2, 8))
+def test_the_weight_of_a_model_that_guesses_is_0_without_a_sign(tags: int) -> None:
+    with duckdb.connect() as connection:
+        connection.execute(f"""
+            create table model_confusion as
+            select 'contrast' as attribute, 'guesses' as model, tag as true_tag, 0 as said_tag, 1e0 as expected_votes
+            from range({tags}) as tags(tag)
+        """)
+        (row,) = connection.execute(sql_of("model_reliability")).fetchall()
+    assert str(row) == f"('contrast', 'guesses', {tags}, {round(1 / tags, 6)}, 0.0)"
 
 
 def winners(fit: Fit) -> dict[int, int]:
