@@ -45,8 +45,13 @@ counted as (
 
     select
         summed.*,
-        summed.occurrences - coalesce(repeats.repeats, 0) as result_count
+        summed.occurrences - coalesce(repeats.repeats, 0) as result_count,
+        row_number() over (
+            partition by palette_versions.palette_key, summed.tag_key order by summed.group_key
+        ) = 1 as is_first_of_palette
     from summed
+    inner join {{ ref('int_palette_versions') }} as palette_versions
+        on summed.group_key = palette_versions.group_key
     left join repeats
         on summed.group_key = repeats.group_key and summed.tag_key = repeats.tag_key
 
@@ -64,7 +69,8 @@ select
             partition by counted.group_key, counted.attribute_key
             order by counted.result_count desc, tags.name_order asc
         ) as integer
-    ) as rank
+    ) as rank,
+    counted.is_first_of_palette
 from counted
 inner join tags
     on counted.tag_key = tags.tag_key

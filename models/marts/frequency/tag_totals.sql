@@ -4,7 +4,6 @@ counts as (
 
     select
         counts.*,
-        palette_versions.palette_key,
         palette_versions.prompt_version
     from {{ ref('int_tag_counts') }} as counts
     inner join {{ ref('int_palette_versions') }} as palette_versions
@@ -26,17 +25,8 @@ by_version as (
         sum(occurrences) as occurrences,
         sum(result_count) as result_count,
         bit_or(model_set) as model_set,
-        count(*) as palette_count
-    from counts
-    group by all
-
-),
-
-palettes_over_all as (
-
-    select
-        tag_key,
-        count(distinct palette_key) as palette_count
+        count(*) as palette_count,
+        count(*) filter (where is_first_of_palette) as first_count
     from counts
     group by all
 
@@ -46,21 +36,19 @@ over_all as (
 
     select
         null as prompt_version,
-        by_version.tag_key,
-        sum(by_version.occurrences) as occurrences,
-        sum(by_version.result_count) as result_count,
-        bit_or(by_version.model_set) as model_set,
-        min(palettes_over_all.palette_count) as palette_count
+        tag_key,
+        sum(occurrences) as occurrences,
+        sum(result_count) as result_count,
+        bit_or(model_set) as model_set,
+        cast(sum(first_count) as bigint) as palette_count
     from by_version
-    inner join palettes_over_all
-        on by_version.tag_key = palettes_over_all.tag_key
     group by all
 
 ),
 
 totals as (
 
-    select * from by_version
+    select * exclude (first_count) from by_version
     union all
     select * from over_all
 
