@@ -6,24 +6,10 @@ groups as (
 
 ),
 
-counts as (
-
-    select * from {{ ref('int_canonical_counts') }}
-    where is_published
-
-),
-
 tags as (
 
-    select
-        groups.prompt_version,
-        groups.attribute_key,
-        counts.canonical_tag_key,
-        sum(counts.result_count) as said_count
-    from counts
-    inner join groups
-        on counts.group_key = groups.group_key and counts.attribute_key = groups.attribute_key
-    group by all
+    select * from {{ ref('int_prompt_version_tags') }}
+    where compared_count > 0
 
 ),
 
@@ -32,7 +18,7 @@ squares as (
     select
         prompt_version,
         attribute_key,
-        sum(said_count * said_count) as squared_count
+        sum(cast(compared_count as hugeint) * compared_count) as squared_count
     from tags
     group by all
 

@@ -8,16 +8,7 @@ prompt_order as (
 
 said as (
 
-    select
-        palette_versions.prompt_version,
-        counts.attribute_key,
-        counts.canonical_tag_key,
-        cast(sum(counts.result_count) as bigint) as result_count
-    from {{ ref('int_canonical_counts') }} as counts
-    inner join {{ ref('int_palette_versions') }} as palette_versions
-        on counts.group_key = palette_versions.group_key
-    where counts.is_published
-    group by all
+    select * from {{ ref('int_prompt_version_tags') }}
 
 ),
 
