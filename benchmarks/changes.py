@@ -6,6 +6,7 @@ one and adds one. Tests are left out: they look at all rows, whatever has change
 """
 
 import argparse
+import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -92,14 +93,20 @@ def one_round(place: Place) -> Iterator[tuple[str, Built]]:
     everything = place.database.with_suffix(".everything")
     shutil.copy(place.database, everything)
     for name, share in SHARES.items():
-        shutil.copy(everything, place.database)
+        _put_back(everything, place.database)
         run_id, landed = land_changes(place, share) if share else (None, 0)
         yield name, build(place, landed=landed)
         if run_id:
             shutil.rmtree(place.raw / run_id)
-    shutil.copy(everything, place.database)
+    _put_back(everything, place.database)
     yield SYNONYM, build(place, "--full-refresh", "--select", "int_canonical_tag_keys+")
     everything.unlink()
+
+
+def _put_back(copy: Path, database: Path) -> None:
+    """Copy the database, and wait until the disk has it: or else the build would wait for that."""
+    shutil.copy(copy, database)
+    os.sync()
 
 
 def build(place: Place, *arguments: str, landed: int = 0) -> Built:
