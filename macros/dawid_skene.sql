@@ -95,13 +95,13 @@ max({{ column }}) filter (place = {{ place }}) as {{ prefix }}_{{ place }}{{ ', 
 {% endmacro %}
 
 
-{% macro log_error_rates(expected_votes) %}
+{% macro log_error_rates(ballots, posteriors, true_tags) %}
     select
         *,
         cast(round(1e12 * (ln(expected_votes) - ln(sum(expected_votes) over (
             partition by attribute_key, model_key, if(model_key = 0, 0, true_tag_key)
         )))) as bigint) as log_error_rate
-    from {{ expected_votes }}
+    from ({{ expected_votes(ballots, posteriors, true_tags) }})
 {% endmacro %}
 
 
@@ -180,15 +180,9 @@ max({{ column }}) filter (place = {{ place }}) as {{ prefix }}_{{ place }}{{ ', 
 
         {{ vote_shares(ballots, true_tags) }}
 
-    ),
-
-    expected_votes as (
-
-        {{ expected_votes(ballots, 'posteriors', true_tags) }}
-
     )
 
-    {{ log_error_rates('expected_votes') }}
+    {{ log_error_rates(ballots, 'posteriors', true_tags) }}
 {% endmacro %}
 
 
@@ -201,15 +195,9 @@ max({{ column }}) filter (place = {{ place }}) as {{ prefix }}_{{ place }}{{ ', 
 
     ),
 
-    expected_votes as (
-
-        {{ expected_votes(ballots, 'posteriors', true_tags) }}
-
-    ),
-
     after as (
 
-        {{ log_error_rates('expected_votes') }}
+        {{ log_error_rates(ballots, 'posteriors', true_tags) }}
 
     )
 
