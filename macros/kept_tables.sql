@@ -56,9 +56,9 @@
 
 {# It may be greater than any that stands: other tables may still have the rows of keys that are gone. #}
 {% macro last_key_given(name) -%}
-    {%- set node = graph.nodes['model.' ~ project_name ~ '.' ~ name] if execute -%}
-    {%- if execute and kept_relation(node) -%}
-        {{- run_query("select coalesce(max(last_key), 0) from raw.made_models where node = '" ~ node.unique_id ~ "'").columns[0].values()[0] -}}
+    {%- set node = 'model.' ~ project_name ~ '.' ~ name -%}
+    {%- if execute and kept_relation(graph.nodes[node]) -%}
+        {{- run_query("select coalesce(max(last_key), 0) from raw.made_models where node = '" ~ node ~ "'").columns[0].values()[0] -}}
     {%- else -%}
         0
     {%- endif -%}
