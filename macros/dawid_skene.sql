@@ -34,59 +34,100 @@ max({{ column }}) filter (place = {{ place }}) as {{ prefix }}_{{ place }}{{ ', 
 {% endmacro %}
 
 
-{% macro vote_shares(ballots, true_tags) %}
-    select
-        {{ ballots }}.pattern_key,
-        fours.four,
-        {%- for place in range(1, 5) %}
-        cast(round(
-            1e12 * sum(if({{ ballots }}.said_tag_key = fours.tag_{{ place }}, {{ ballots }}.vote_count, 0))
-            / sum({{ ballots }}.vote_count)
-        ) as bigint) as posterior_{{ place }}{{ ',' if not loop.last }}
-        {%- endfor %}
-    from {{ ballots }}
-    inner join (
+{% macro vote_shares(ballots, pattern_opinions, true_tags) %}
+    with
+
+    fours as (
+
         select
             attribute_key,
             four,
             {{ by_place('true_tag_key', 'tag') }}
         from {{ true_tags }}
         group by all
-    ) as fours
-        on {{ ballots }}.attribute_key = fours.attribute_key
-    where {{ ballots }}.model_key <> 0
-    group by {{ ballots }}.pattern_key, fours.four
+
+    ),
+
+    opinion_votes as (
+
+        select
+            {{ ballots }}.opinion_key,
+            fours.four,
+            {%- for place in range(1, 5) %}
+            sum(if({{ ballots }}.said_tag_key = fours.tag_{{ place }}, {{ ballots }}.vote_count, 0)) as votes_{{ place }},
+            {%- endfor %}
+            sum({{ ballots }}.vote_count) as all_votes
+        from {{ ballots }}
+        inner join fours
+            on {{ ballots }}.attribute_key = fours.attribute_key
+        where {{ ballots }}.model_key <> 0
+        group by all
+
+    )
+
+    select
+        {{ pattern_opinions }}.pattern_key,
+        opinion_votes.four,
+        {%- for place in range(1, 5) %}
+        cast(round(1e12 * sum(opinion_votes.votes_{{ place }}) / sum(opinion_votes.all_votes)) as bigint) as posterior_{{ place }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ pattern_opinions }}
+    inner join opinion_votes
+        on {{ pattern_opinions }}.opinion_key = opinion_votes.opinion_key
+    group by all
 {% endmacro %}
 
 
-{% macro expected_votes(ballots, posteriors, true_tags) %}
+{% macro expected_votes(ballots, pattern_opinions, posteriors, true_tags) %}
+    with
+
+    by_opinion as (
+
+        select
+            {{ pattern_opinions }}.opinion_key,
+            {{ posteriors }}.four,
+            {%- for place in range(1, 5) %}
+            sum({{ pattern_opinions }}.item_count * {{ posteriors }}.posterior_{{ place }}) as items_{{ place }}{{ ',' if not loop.last }}
+            {%- endfor %}
+        from {{ pattern_opinions }}
+        inner join {{ posteriors }}
+            on {{ pattern_opinions }}.pattern_key = {{ posteriors }}.pattern_key
+        group by all
+
+    ),
+
+    sums as (
+
+        select
+            {{ ballots }}.ballot_key,
+            {{ ballots }}.attribute_key,
+            {{ ballots }}.model_key,
+            {{ ballots }}.said_tag_key,
+            by_opinion.four,
+            unnest([1, 2, 3, 4]) as place,
+            unnest([
+                {%- for place in range(1, 5) %}
+                sum({{ ballots }}.vote_count * by_opinion.items_{{ place }}){{ ',' if not loop.last }}
+                {%- endfor %}
+            ]) as expected_votes
+        from {{ ballots }}
+        inner join by_opinion
+            on {{ ballots }}.opinion_key = by_opinion.opinion_key
+        group by
+            {{ ballots }}.ballot_key, {{ ballots }}.attribute_key, {{ ballots }}.model_key, {{ ballots }}.said_tag_key, by_opinion.four
+
+    )
+
     select
         sums.ballot_key,
         sums.attribute_key,
         sums.model_key,
         sums.said_tag_key,
         {{ true_tags }}.true_tag_key,
-        {{ true_tags }}.four,
-        {{ true_tags }}.place,
+        sums.four,
+        sums.place,
         sums.expected_votes + if(sums.model_key = 0, 100, cast(1e12 * {{ pseudo_votes() }} as bigint)) as expected_votes
-    from (
-        select
-            {{ ballots }}.ballot_key,
-            any_value({{ ballots }}.attribute_key) as attribute_key,
-            any_value({{ ballots }}.model_key) as model_key,
-            any_value({{ ballots }}.said_tag_key) as said_tag_key,
-            {{ posteriors }}.four,
-            unnest([1, 2, 3, 4]) as place,
-            unnest([
-                {%- for place in range(1, 5) %}
-                sum({{ ballots }}.weight * {{ posteriors }}.posterior_{{ place }}){{ ',' if not loop.last }}
-                {%- endfor %}
-            ]) as expected_votes
-        from {{ ballots }}
-        inner join {{ posteriors }}
-            on {{ ballots }}.pattern_key = {{ posteriors }}.pattern_key
-        group by {{ ballots }}.ballot_key, {{ posteriors }}.four
-    ) as sums
+    from sums
     inner join {{ true_tags }}
         on
             sums.attribute_key = {{ true_tags }}.attribute_key
@@ -95,17 +136,17 @@ max({{ column }}) filter (place = {{ place }}) as {{ prefix }}_{{ place }}{{ ', 
 {% endmacro %}
 
 
-{% macro log_error_rates(ballots, posteriors, true_tags) %}
+{% macro log_error_rates(ballots, pattern_opinions, posteriors, true_tags) %}
     select
         *,
         cast(round(1e12 * (ln(expected_votes) - ln(sum(expected_votes) over (
             partition by attribute_key, model_key, if(model_key = 0, 0, true_tag_key)
         )))) as bigint) as log_error_rate
-    from ({{ expected_votes(ballots, posteriors, true_tags) }})
+    from ({{ expected_votes(ballots, pattern_opinions, posteriors, true_tags) }})
 {% endmacro %}
 
 
-{% macro tag_posteriors(ballots, log_error_rates) %}
+{% macro tag_posteriors(ballots, pattern_opinions, log_error_rates) %}
     with
 
     rates as (
@@ -119,10 +160,10 @@ max({{ column }}) filter (place = {{ place }}) as {{ prefix }}_{{ place }}{{ ', 
 
     ),
 
-    log_likelihoods as (
+    by_opinion as (
 
         select
-            {{ ballots }}.pattern_key,
+            {{ ballots }}.opinion_key,
             rates.four,
             {%- for place in range(1, 5) %}
             sum({{ ballots }}.vote_count * rates.rate_{{ place }}) as log_{{ place }}{{ ',' if not loop.last }}
@@ -130,6 +171,21 @@ max({{ column }}) filter (place = {{ place }}) as {{ prefix }}_{{ place }}{{ ', 
         from {{ ballots }}
         inner join rates
             on {{ ballots }}.ballot_key = rates.ballot_key
+        group by all
+
+    ),
+
+    log_likelihoods as (
+
+        select
+            {{ pattern_opinions }}.pattern_key,
+            by_opinion.four,
+            {%- for place in range(1, 5) %}
+            sum(by_opinion.log_{{ place }}) as log_{{ place }}{{ ',' if not loop.last }}
+            {%- endfor %}
+        from {{ pattern_opinions }}
+        inner join by_opinion
+            on {{ pattern_opinions }}.opinion_key = by_opinion.opinion_key
         group by all
 
     ),
@@ -173,31 +229,31 @@ max({{ column }}) filter (place = {{ place }}) as {{ prefix }}_{{ place }}{{ ', 
 {% endmacro %}
 
 
-{% macro first_log_error_rates(ballots, true_tags) %}
+{% macro first_log_error_rates(ballots, pattern_opinions, true_tags) %}
     with
 
     posteriors as (
 
-        {{ vote_shares(ballots, true_tags) }}
+        {{ vote_shares(ballots, pattern_opinions, true_tags) }}
 
     )
 
-    {{ log_error_rates(ballots, 'posteriors', true_tags) }}
+    {{ log_error_rates(ballots, pattern_opinions, 'posteriors', true_tags) }}
 {% endmacro %}
 
 
-{% macro next_log_error_rates(ballots, true_tags, before) %}
+{% macro next_log_error_rates(ballots, pattern_opinions, true_tags, before) %}
     with
 
     posteriors as (
 
-        {{ tag_posteriors(ballots, before) }}
+        {{ tag_posteriors(ballots, pattern_opinions, before) }}
 
     ),
 
     after as (
 
-        {{ log_error_rates(ballots, 'posteriors', true_tags) }}
+        {{ log_error_rates(ballots, pattern_opinions, 'posteriors', true_tags) }}
 
     )
 
@@ -212,26 +268,41 @@ max({{ column }}) filter (place = {{ place }}) as {{ prefix }}_{{ place }}{{ ', 
 
 
 {#
-    A ballot is one tag that one model said of a pattern's items; `ballot_key` is its attribute, model and tag in one number, for
-    three take twice as long. The prior is told as error rates, too: those of a model 0 that says tag 0 of everything, once.
+    A ballot is one tag that one model said, as a part of its panel's opinion; `ballot_key` is its attribute, model and tag in one
+    number, for three take twice as long. The prior is told as error rates, too: those of a model 0 that says tag 0 of everything,
+    once. That is its opinion of each item, with the attribute's key below zero.
 #}
-{% macro ballots(patterns) %}
+{% macro pattern_opinions(patterns) %}
     select
         pattern_key,
+        item_count,
+        unnest(list_append(opinion_keys, -attribute_key)) as opinion_key
+    from {{ patterns }}
+{% endmacro %}
+
+
+{% macro ballots(opinions, pattern_opinions) %}
+    select
+        opinion_key,
         attribute_key,
         vote.model_key,
         vote.canonical_tag_key as said_tag_key,
         vote.vote_count,
-        vote.vote_count * item_count as weight,
         (cast(attribute_key as bigint) << 56)
         | (cast(vote.model_key as bigint) << 32)
         | cast(vote.canonical_tag_key as bigint) as ballot_key
     from (
         select
-            pattern_key,
+            opinion_key,
             attribute_key,
-            item_count,
-            unnest(list_append(votes, struct_pack(model_key := 0, canonical_tag_key := 0, vote_count := 1))) as vote
-        from {{ patterns }}
+            unnest(votes) as vote
+        from {{ opinions }}
+        semi join {{ pattern_opinions }} using (opinion_key)
+        union all
+        select distinct
+            -attribute_key as opinion_key,
+            attribute_key,
+            struct_pack(model_key := 0, canonical_tag_key := 0, vote_count := 1) as vote
+        from {{ opinions }}
     )
 {% endmacro %}

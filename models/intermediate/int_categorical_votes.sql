@@ -45,9 +45,11 @@ counted as (
 
 )
 
+-- EM sums what a panel says once, however many palettes it says that of.
 select
     group_key,
     attribute_key,
+    (model_key - 1) // 4 as panel,
     list_sort(list(struct_pack(model_key, canonical_tag_key, vote_count))) as votes
 from counted
 group by all

@@ -7,9 +7,21 @@ patterns as (
 
 ),
 
+opinions as (
+
+    select * from {{ ref('int_panel_opinions') }}
+
+),
+
+pattern_opinions as materialized (
+
+    {{ pattern_opinions('patterns') }}
+
+),
+
 ballots as materialized (
 
-    {{ ballots('patterns') }}
+    {{ ballots('opinions', 'pattern_opinions') }}
 
 ),
 
@@ -24,12 +36,12 @@ log_error_rates as (
     select
         *,
         0 as step
-    from ({{ first_log_error_rates('ballots', 'true_tags') }})
+    from ({{ first_log_error_rates('ballots', 'pattern_opinions', 'true_tags') }})
 
     union all
 
     select * exclude (is_changed)
-    from ({{ next_log_error_rates('ballots', 'true_tags', 'log_error_rates') }})
+    from ({{ next_log_error_rates('ballots', 'pattern_opinions', 'true_tags', 'log_error_rates') }})
     where is_changed and step <= {{ em_steps() }}
 
 )

@@ -1,11 +1,5 @@
 with
 
-patterns as (
-
-    select * from {{ ref('int_vote_patterns') }}
-
-),
-
 posteriors as (
 
     select * from {{ ref('int_tag_posteriors') }}
@@ -18,19 +12,24 @@ canonical_tags as (
 
 ),
 
+pattern_opinions as (
+
+    select
+        pattern_key,
+        unnest(opinion_keys) as opinion_key
+    from {{ ref('int_vote_patterns') }}
+
+),
+
 votes as (
 
     select
-        said.pattern_key,
+        opinions.pattern_key,
         said.canonical_tag_key,
         cast(sum(said.vote_count) as bigint) as vote_count
-    from (
-        select
-            pattern_key,
-            unnest([vote.canonical_tag_key for vote in votes]) as canonical_tag_key,
-            unnest([vote.vote_count for vote in votes]) as vote_count
-        from patterns
-    ) as said
+    from pattern_opinions as opinions
+    inner join {{ ref('int_opinion_votes') }} as said
+        on opinions.opinion_key = said.opinion_key
     group by all
 
 ),

@@ -12,9 +12,21 @@ steps as (
 
 ),
 
-ballots as materialized (
+opinions as (
 
-    {{ ballots('patterns') }}
+    select * from {{ ref('int_panel_opinions') }}
+
+),
+
+pattern_opinions as (
+
+    {{ pattern_opinions('patterns') }}
+
+),
+
+ballots as (
+
+    {{ ballots('opinions', 'pattern_opinions') }}
 
 ),
 
@@ -27,7 +39,7 @@ log_error_rates as (
 
 tag_posteriors as (
 
-    {{ tag_posteriors('ballots', 'log_error_rates') }}
+    {{ tag_posteriors('ballots', 'pattern_opinions', 'log_error_rates') }}
 
 ),
 

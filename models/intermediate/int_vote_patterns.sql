@@ -1,8 +1,8 @@
 with
 
-votes as (
+items as (
 
-    select * from {{ ref('int_categorical_votes') }}
+    select * from {{ ref('int_item_opinions') }}
 
 ),
 
@@ -10,10 +10,10 @@ counted as (
 
     select
         attribute_key,
-        votes,
+        opinion_keys,
         cast(count(*) as integer) as item_count,
         list_sort(list(group_key)) as group_keys
-    from votes
+    from items
     group by all
 
 )

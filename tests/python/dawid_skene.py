@@ -13,6 +13,14 @@ from jinja2 import Environment
 from warehouse import PROJECT, Warehouse
 
 STEPS = 10
+EM = (
+    "int_panel_opinions",
+    "int_item_opinions",
+    "int_vote_patterns",
+    "int_error_rate_steps",
+    "int_tag_posteriors",
+    "int_model_error_rates",
+)
 CROWD_KIT = PROJECT / ".venv-crowdkit" / "bin" / "python"
 
 Vote = tuple[int, int, int]
@@ -29,30 +37,28 @@ class Fit:
     """By model, tag said and tag that is true."""
 
 
-def by_the_project(votes: list[Vote], pseudo_votes: float | None = None) -> Fit:
-    """Run the project's own models on votes; with `pseudo_votes`, that many a cell rather than the project's."""
+def by_the_project(votes: list[Vote], pseudo_votes: float | None = None, panel: int = 4) -> Fit:
+    """Run the project's own models on votes, with as many pseudo-votes a cell, and models a panel, as you say."""
     with duckdb.connect() as connection:
         connection.execute("create table votes (item integer, model integer, tag integer)")
         connection.executemany("insert into votes values (?, ?, ?)", votes)
-        connection.execute("""
-            create table items as
-            select item, list_sort(list(struct_pack(model_key, canonical_tag_key, vote_count))) as votes
+        connection.execute(f"""
+            create table int_categorical_votes as
+            select
+                item as group_key, 1::tinyint as attribute_key,
+                list_sort(list(struct_pack(model_key, canonical_tag_key, vote_count))) as votes
             from (
                 select item, model as model_key, tag as canonical_tag_key, count(*)::integer as vote_count
                 from votes group by all
             )
-            group by item
+            group by item, model_key // {panel}
         """)
-        connection.execute("""
-            create table int_categorical_votes as
-            select 1::tinyint as attribute_key, item as group_key, votes from items
-        """)
-        for model in ("int_vote_patterns", "int_error_rate_steps", "int_tag_posteriors", "int_model_error_rates"):
+        for model in EM:
             connection.execute(f"create table {model} as {sql_of(model, pseudo_votes)}")
         posteriors = connection.execute("""
-            select item, canonical_tag_key, posterior / 1e12
-            from items
-            join int_vote_patterns using (votes)
+            select group_key, canonical_tag_key, posterior / 1e12
+            from int_item_opinions
+            join int_vote_patterns using (opinion_keys)
             join int_tag_posteriors using (pattern_key)
         """).fetchall()
         error_rates = connection.execute("""
@@ -64,13 +70,14 @@ def by_the_project(votes: list[Vote], pseudo_votes: float | None = None) -> Fit:
 
 
 def sql_of(model: str, pseudo_votes: float | None = None) -> str:
-    """Return a model's query, as dbt makes it of the macros of EM, reading tables that are called as models are."""
-    macros = (PROJECT / "macros" / "dawid_skene.sql").read_text()
+    """Return a model's query, as dbt makes it for a full build, reading tables that are called as models are."""
+    macros = "".join((PROJECT / "macros" / name).read_text() for name in ("dawid_skene.sql", "kept_tables.sql"))
     if pseudo_votes is not None:
         macros += f"{{% macro pseudo_votes() %}}{pseudo_votes}{{% endmacro %}}"
     (file,) = (PROJECT / "models").rglob(f"{model}.sql")
-    text = file.read_text()
-    return Environment(autoescape=False).from_string(macros + text).render(ref=lambda name: name)  # noqa: S701 - it is SQL
+    dbt = {"ref": lambda name: name, "is_incremental": lambda: False, "execute": False}
+    sql = Environment(autoescape=False, extensions=["jinja2.ext.do"])  # noqa: S701 - it is SQL
+    return sql.from_string(macros + file.read_text()).render(dbt)
 
 
 def votes_of(warehouse: Warehouse, attribute: str) -> list[Vote]:

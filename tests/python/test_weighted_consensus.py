@@ -28,9 +28,9 @@ def simulated(seed: int, items: int = 150, models: int = 8, tags: int = 4, runs:
 
 
 @settings(max_examples=12)
-@given(votes=VOTES)
-def test_any_votes_give_what_the_paper_says(votes: list[Vote]) -> None:
-    assert max(largest_differences(by_the_project(votes), by_hand(votes))) < TOLERANCE
+@given(votes=VOTES, panel=st.integers(1, 6))
+def test_any_votes_in_panels_of_any_size_give_what_the_paper_says(votes: list[Vote], panel: int) -> None:
+    assert max(largest_differences(by_the_project(votes, panel=panel), by_hand(votes))) < TOLERANCE
 
 
 def test_votes_of_unequal_models_give_what_the_paper_says() -> None:
@@ -54,10 +54,10 @@ def test_the_vote_of_one_reliable_model_may_outweigh_two_that_guess() -> None:
     """Models 1 and 2 agree, 3 often says otherwise: where 2 goes with 3, few of the votes for 11 can be relied on."""
     ways = [((10, 10, 11), 30), ((11, 11, 10), 30), ((10, 10, 10), 20), ((11, 11, 11), 20), ((10, 11, 11), 3)]
     items = [said for said, count in ways for _ in range(count)]
-    votes = [(item, model, tag) for item, said in enumerate(items) for model, tag in enumerate(said, start=1)]
+    votes = [(item, model, tag) for item, said in enumerate(items, start=1) for model, tag in enumerate(said, start=1)]
     fit = by_the_project(votes)
-    assert fit.posteriors[len(items) - 1, 10] == pytest.approx(0.713541222889, abs=1e-12)
-    assert fit.posteriors[len(items) - 1, 11] == pytest.approx(0.286458777111, abs=1e-12)
+    assert fit.posteriors[len(items), 10] == pytest.approx(0.713541222889, abs=1e-12)
+    assert fit.posteriors[len(items), 11] == pytest.approx(0.286458777111, abs=1e-12)
 
 
 @pytest.mark.parametrize("tags", range(2, 8))
