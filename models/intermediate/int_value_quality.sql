@@ -1,34 +1,27 @@
 with
 
-by_text as (
+totals as (
 
-    select
-        model_prompt_key,
-        text_key,
-        is_counted,
-        count(*) as value_count
-    from {{ ref('int_tag_values') }}
-    where model_prompt_key is not null
-    group by all
+    select * from {{ ref('int_text_totals') }}
 
 ),
 
 judged as (
 
     select
-        by_text.model_prompt_key,
+        totals.model_prompt_key,
         texts.attribute_key,
-        by_text.value_count,
-        by_text.is_counted,
+        totals.value_count,
+        totals.is_counted,
         texts.text_class = 'not_text' as is_malformed,
-        texts.is_countable and not by_text.is_counted as is_surplus,
-        by_text.is_counted and (
+        texts.is_countable and not totals.is_counted as is_surplus,
+        totals.is_counted and (
             texts.text_class in ('allowed', 'open') or texts.text_class = 'mapped' and not attributes.is_closed
         ) as is_as_asked,
-        by_text.is_counted and texts.text_class in ('allowed', 'open', 'mapped') as is_usable
-    from by_text
+        totals.is_counted and texts.text_class in ('allowed', 'open', 'mapped') as is_usable
+    from totals
     inner join {{ ref('int_tag_texts') }} as texts
-        on by_text.text_key = texts.text_key
+        on totals.text_key = texts.text_key
     inner join {{ ref('int_attributes') }} as attributes
         on texts.attribute_key = attributes.attribute_key
 

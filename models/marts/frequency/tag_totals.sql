@@ -1,47 +1,40 @@
 with
 
-counts as (
-
-    select
-        counts.*,
-        palette_versions.prompt_version
-    from {{ ref('int_tag_counts') }} as counts
-    inner join {{ ref('int_palette_versions') }} as palette_versions
-        on counts.group_key = palette_versions.group_key
-
-),
-
 tags as (
 
     select * from {{ ref('int_tags') }}
 
 ),
 
-by_version as (
+-- `rollup` adds a row about all prompt versions, which names none.
+told as (
 
     select
-        prompt_version,
-        tag_key,
-        sum(occurrences) as occurrences,
-        sum(result_count) as result_count,
-        bit_or(model_set) as model_set,
-        count(*) as palette_count,
-        count(*) filter (where is_first_of_palette) as first_count
-    from counts
-    group by all
+        model_prompts.prompt_version,
+        texts.tag_key,
+        sum(said.value_count) as occurrences,
+        count(distinct model_prompts.model) as model_count
+    from {{ ref('int_text_totals') }} as said
+    inner join {{ ref('int_model_prompt_keys') }} as model_prompts
+        on said.model_prompt_key = model_prompts.model_prompt_key
+    inner join {{ ref('int_tag_texts') }} as texts
+        on said.text_key = texts.text_key
+    where said.is_counted
+    group by texts.tag_key, rollup(model_prompts.prompt_version)
 
 ),
 
-over_all as (
+by_version as (
 
     select
-        null as prompt_version,
-        tag_key,
-        sum(occurrences) as occurrences,
-        sum(result_count) as result_count,
-        bit_or(model_set) as model_set,
-        cast(sum(first_count) as bigint) as palette_count
-    from by_version
+        palette_versions.prompt_version,
+        counts.tag_key,
+        sum(counts.result_count) as result_count,
+        count(*) as palette_count,
+        count(*) filter (where counts.is_first_of_palette) as first_count
+    from {{ ref('int_tag_counts') }} as counts
+    inner join {{ ref('int_palette_versions') }} as palette_versions
+        on counts.group_key = palette_versions.group_key
     group by all
 
 ),
@@ -50,7 +43,13 @@ totals as (
 
     select * exclude (first_count) from by_version
     union all
-    select * from over_all
+    select
+        null as prompt_version,
+        tag_key,
+        sum(result_count) as result_count,
+        cast(sum(first_count) as bigint) as palette_count
+    from by_version
+    group by all
 
 )
 
@@ -60,13 +59,15 @@ select
     tags.tag,
     tags.canonical_tag,
     tags.tag_class,
-    cast(totals.occurrences as bigint) as occurrences,
+    cast(told.occurrences as bigint) as occurrences,
     cast(totals.result_count as bigint) as result_count,
-    coalesce(bit_count(totals.model_set), 0) as model_count,
+    told.model_count,
     totals.palette_count,
     row_number() over (
         partition by totals.prompt_version, tags.attribute_key order by totals.result_count desc, tags.name_order asc
     ) as rank
 from totals
+inner join told
+    on totals.prompt_version is not distinct from told.prompt_version and totals.tag_key = told.tag_key
 inner join tags
     on totals.tag_key = tags.tag_key
