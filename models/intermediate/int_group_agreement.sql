@@ -32,7 +32,6 @@ spread as (
 
     select
         palette_versions.group_key,
-        palette_versions.palette_key,
         palette_versions.prompt_version,
         attributes.attribute_key,
         cast(

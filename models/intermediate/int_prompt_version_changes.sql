@@ -7,26 +7,39 @@ groups as (
 
 ),
 
-prompt_versions as (
+palette_versions as (
 
-    select * from {{ ref('int_prompt_versions') }}
+    select * from {{ ref('int_palette_versions') }}
+
+),
+
+asked_twice as (
+
+    select
+        now_asked.prompt_version,
+        now_asked.group_key,
+        asked_before.group_key as previous_group_key
+    from palette_versions as now_asked
+    inner join {{ ref('int_prompt_versions') }} as prompt_versions
+        on now_asked.prompt_version = prompt_versions.prompt_version
+    inner join palette_versions as asked_before
+        on
+            prompt_versions.previous_prompt_version = asked_before.prompt_version
+            and now_asked.palette_key = asked_before.palette_key
 
 ),
 
 shared as (
 
     select
-        now_asked.prompt_version,
-        now_asked.attribute_key,
-        now_asked.agreement - asked_before.agreement as change
-    from groups as now_asked
-    inner join prompt_versions
-        on now_asked.prompt_version = prompt_versions.prompt_version
-    inner join groups as asked_before
-        on
-            prompt_versions.previous_prompt_version = asked_before.prompt_version
-            and now_asked.palette_key = asked_before.palette_key
-            and now_asked.attribute_key = asked_before.attribute_key
+        asked_twice.prompt_version,
+        now_said.attribute_key,
+        now_said.agreement - said_before.agreement as change
+    from asked_twice
+    inner join groups as now_said
+        on asked_twice.group_key = now_said.group_key
+    inner join groups as said_before
+        on asked_twice.previous_group_key = said_before.group_key and now_said.attribute_key = said_before.attribute_key
 
 )
 

@@ -1,6 +1,6 @@
 with
 
-counts as (
+counts as not materialized (
 
     select * from {{ ref('int_canonical_counts') }}
     where is_published
