@@ -15,11 +15,19 @@
 {% endmacro %}
 
 
-{# The same for a key that is given in turn: `gone` has the few numbers that stand no more, and DuckDB passes over what has none. #}
+{#
+    The same for a key that is given in turn: `gone` has the few numbers that stand no more. A million at a time, for DuckDB then has
+    an array to look them up in, which takes a third of the time of a hash table, and passes over the rows of the others.
+#}
 {% macro drop_numbers_gone(key, gone) %}
     {% if is_incremental() %}
-        delete from {{ this }}
-        where {{ key }} in (from {{ gone }})
+        {% set million = 1000000 %}
+        {% for first in range(0, greatest_kept(key) | int + 1, million) %}
+            delete from {{ this }}
+            where
+                {{ key }} between {{ first }} and {{ first + million - 1 }}
+                and {{ key }} in (from {{ gone }} where {{ key }} between {{ first }} and {{ first + million - 1 }});
+        {% endfor %}
     {% endif %}
 {% endmacro %}
 
