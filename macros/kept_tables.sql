@@ -26,7 +26,11 @@
             delete from {{ this }}
             where
                 {{ key }} between {{ first }} and {{ first + million - 1 }}
-                and {{ key }} in (from {{ gone }} where {{ key }} between {{ first }} and {{ first + million - 1 }});
+                and {{ key }} in (
+                    select gone.number
+                    from {{ gone }} as gone (number)
+                    where gone.number between {{ first }} and {{ first + million - 1 }}
+                );
         {% endfor %}
     {% endif %}
 {% endmacro %}
@@ -69,6 +73,17 @@
         {{- run_query("select coalesce(max(last_key), 0) from raw.made_models where node = '" ~ node ~ "'").columns[0].values()[0] -}}
     {%- else -%}
         0
+    {%- endif -%}
+{%- endmacro %}
+
+
+{# Not by `ref`: for a model that comes before the one whose rows it looks at. #}
+{% macro rows_before(name, columns) -%}
+    {%- set model = graph.nodes['model.' ~ project_name ~ '.' ~ name] if execute -%}
+    {%- if execute and kept_relation(model) -%}
+        select {{ columns | join(', ') }} from {{ kept_relation(model) }}
+    {%- else -%}
+        select {% for column in columns %}null as {{ column }}{{ ', ' if not loop.last }}{% endfor %} where false
     {%- endif -%}
 {%- endmacro %}
 

@@ -1,8 +1,9 @@
 {% set last_key = last_key_given('int_tag_results') %}
 {% set changed %}
-    select versions._ordinal
-    from {{ ref('stg_convex__palette_tag_versions') }} as versions
-    {{ without_kept('versions', ['document_hash']) }}
+    select changed._ordinal
+    from {{ ref('int_changed_results') }} as changed
+    {{ without_kept('changed', ['document_hash']) }}
+    where changed.result_key is null
 {% endset %}
 {% set first_run_of_changed = first_run(ref('stg_convex__palette_tag_changes'), changed) %}
 

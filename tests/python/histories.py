@@ -60,6 +60,7 @@ QUERIES = {
 TELL_OF_BEFORE = (
     "int_canonical_tag_keys",
     "int_canonical_tags",
+    "int_changed_results",
     "int_gone_groups",
     "int_gone_results",
     "int_model_prompt_keys",
