@@ -36,14 +36,20 @@
 {% endmacro %}
 
 
+{# The gaps between those that stand: the last row is there to end the last gap. #}
 {% macro numbers_gone(key, standing) %}
-    select given.number as {{ key }}
+    select cast(unnest(range(number_before + 1, number)) as integer) as {{ key }}
     from (
-        select cast(range as integer) as number
-        from range(1, greatest({{ last_key_given(standing.identifier) }}, (select max({{ key }}) from {{ standing }})) + 1)
-    ) as given
-    anti join {{ standing }} as standing
-        on given.number = standing.{{ key }}
+        select
+            number,
+            lag(number, 1, 0) over (order by number) as number_before
+        from (
+            select {{ key }} as number from {{ standing }}
+            union all
+            select greatest({{ last_key_given(standing.identifier) }}, max({{ key }})) + 1 from {{ standing }}
+        )
+    )
+    where number > number_before + 1
 {% endmacro %}
 
 
