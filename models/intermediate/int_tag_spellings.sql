@@ -17,9 +17,9 @@ open_tags as (
         texts.attribute,
         texts.tag
     from {{ ref('int_tag_texts') }} as texts
-    semi join {{ ref('int_tag_counts') }} as still_said
-        on texts.tag_key = still_said.tag_key
-    where texts.text_class = 'open'
+    inner join {{ ref('int_text_totals') }} as still_said
+        on texts.text_key = still_said.text_key
+    where texts.text_class = 'open' and still_said.counted_count > 0
 
 ),
 

@@ -12,14 +12,14 @@ told as (
     select
         model_prompts.prompt_version,
         texts.tag_key,
-        sum(said.value_count) as occurrences,
+        sum(said.counted_count) as occurrences,
         count(distinct model_prompts.model) as model_count
     from {{ ref('int_text_totals') }} as said
     inner join {{ ref('int_model_prompt_keys') }} as model_prompts
         on said.model_prompt_key = model_prompts.model_prompt_key
     inner join {{ ref('int_tag_texts') }} as texts
         on said.text_key = texts.text_key
-    where said.is_counted
+    where said.counted_count > 0
     group by texts.tag_key, rollup(model_prompts.prompt_version)
 
 ),
