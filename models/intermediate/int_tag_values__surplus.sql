@@ -3,7 +3,7 @@ with
 tag_values as not materialized (
 
     select * from {{ ref('int_tag_values__flat') }}
-    where result_key > {{ greatest_kept('result_key') }}
+    where result_key > {{ greatest_kept('seen_up_to') }}
 
 ),
 
@@ -42,7 +42,8 @@ listed_values as materialized (
 select
     listed_values.result_key,
     listed_values.attribute_key,
-    listed_values.value_index
+    listed_values.value_index,
+    (select max(result_key) from tag_values) as seen_up_to
 from listed_values
 semi join votable_texts
     on listed_values.attribute_key = votable_texts.attribute_key and listed_values.json_text = votable_texts.json_text
