@@ -45,7 +45,7 @@ counted as (
 
 )
 
--- EM sums what a panel says once, however many palettes it says that of.
+-- What a panel says is summed by EM once, however many palettes it says that of.
 select
     group_key,
     attribute_key,
