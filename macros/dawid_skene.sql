@@ -293,11 +293,12 @@ max({{ column }}) filter (place = {{ place }}) as {{ prefix }}_{{ place }}{{ ', 
         | cast(vote.canonical_tag_key as bigint) as ballot_key
     from (
         select
-            opinion_key,
-            attribute_key,
-            unnest(votes) as vote
-        from {{ opinions }}
-        semi join {{ pattern_opinions }} using (opinion_key)
+            opinions.opinion_key,
+            opinions.attribute_key,
+            unnest(opinions.votes) as vote
+        from {{ opinions }} as opinions
+        semi join {{ pattern_opinions }} as standing
+            on opinions.opinion_key = standing.opinion_key
         union all
         select distinct
             -attribute_key as opinion_key,
