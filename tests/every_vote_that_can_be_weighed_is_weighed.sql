@@ -13,8 +13,7 @@ votes as (
         on model_prompts.model = models.model
     inner join {{ ref('int_canonical_tags') }} as canonical_tags
         on votes.canonical_tag_key = canonical_tags.canonical_tag_key
-    inner join {{ ref('vocabulary') }} as vocabulary
-        on canonical_tags.attribute = vocabulary.attribute and canonical_tags.canonical_tag = vocabulary.tag
+    where canonical_tags.is_allowed
     group by all
 
 ),

@@ -17,7 +17,10 @@ select
     canonical_tags.attribute_key,
     attributes.attribute,
     canonical_tags.canonical_tag,
+    vocabulary.tag is not null as is_allowed,
     row_number() over (order by attributes.attribute, canonical_tags.canonical_tag) as name_order
 from canonical_tags
 inner join attributes
     on canonical_tags.attribute_key = attributes.attribute_key
+left join {{ ref('vocabulary') }} as vocabulary
+    on attributes.attribute = vocabulary.attribute and canonical_tags.canonical_tag = vocabulary.tag

@@ -19,12 +19,10 @@ voters as (
 
 ),
 
-vocabulary as (
+allowed_tags as (
 
-    select canonical_tags.canonical_tag_key
-    from {{ ref('int_canonical_tags') }} as canonical_tags
-    inner join {{ ref('vocabulary') }} as vocabulary
-        on canonical_tags.attribute = vocabulary.attribute and canonical_tags.canonical_tag = vocabulary.tag
+    select * from {{ ref('int_canonical_tags') }}
+    where is_allowed
 
 ),
 
@@ -39,8 +37,8 @@ counted as (
     from model_votes
     inner join voters
         on model_votes.model_prompt_key = voters.model_prompt_key
-    semi join vocabulary
-        on model_votes.canonical_tag_key = vocabulary.canonical_tag_key
+    semi join allowed_tags
+        on model_votes.canonical_tag_key = allowed_tags.canonical_tag_key
     group by all
 
 )

@@ -8,10 +8,8 @@ palette_versions as (
 
 allowed_tags as (
 
-    select canonical_tags.*
-    from {{ ref('int_canonical_tags') }} as canonical_tags
-    inner join {{ ref('vocabulary') }} as vocabulary
-        on canonical_tags.attribute = vocabulary.attribute and canonical_tags.canonical_tag = vocabulary.tag
+    select * from {{ ref('int_canonical_tags') }}
+    where is_allowed
 
 ),
 
