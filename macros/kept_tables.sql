@@ -24,13 +24,11 @@
         {% set million = 1000000 %}
         {% for first in range(0, greatest_kept(key) | int + 1, million) %}
             delete from {{ this }}
-            where
-                {{ key }} between {{ first }} and {{ first + million - 1 }}
-                and {{ key }} in (
-                    select gone.number
-                    from {{ gone }} as gone (number)
-                    where gone.number between {{ first }} and {{ first + million - 1 }}
-                );
+            where {{ key }} in (
+                select gone.number
+                from {{ gone }} as gone (number)
+                where gone.number between {{ first }} and {{ first + million - 1 }}
+            );
         {% endfor %}
     {% endif %}
 {% endmacro %}
