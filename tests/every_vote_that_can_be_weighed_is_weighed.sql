@@ -22,7 +22,7 @@ patterns as (
 
     select
         item_count,
-        unnest(opinion_keys) as opinion_key
+        unnest([{{ opinion_columns() }}]) as opinion_key
     from {{ ref('int_vote_patterns') }}
 
 ),

@@ -47,7 +47,7 @@ counted as (
 select
     group_key,
     attribute_key,
-    (model_key - 1) // 4 as panel,
+    (model_key - 1) % {{ panels() }} + 1 as panel,
     list_sort(list(struct_pack(model_key, canonical_tag_key, vote_count))) as votes
 from counted
 group by all

@@ -3,25 +3,14 @@ with recursive
 
 patterns as (
 
-    select * from {{ ref('int_vote_patterns') }}
-
-),
-
-opinions as (
-
-    select * from {{ ref('int_panel_opinions') }}
-
-),
-
-pattern_opinions as materialized (
-
-    {{ pattern_opinions('patterns') }}
+    select * exclude (group_keys)
+    from {{ ref('int_vote_patterns') }}
 
 ),
 
 ballots as materialized (
 
-    {{ ballots('opinions', 'pattern_opinions') }}
+    {{ ballots(ref('int_panel_opinions'), 'patterns') }}
 
 ),
 
@@ -36,12 +25,12 @@ log_error_rates as (
     select
         *,
         0 as step
-    from ({{ first_log_error_rates('ballots', 'pattern_opinions', 'true_tags') }})
+    from ({{ first_log_error_rates('ballots', 'patterns', 'true_tags') }})
 
     union all
 
     select * exclude (is_changed)
-    from ({{ next_log_error_rates('ballots', 'pattern_opinions', 'true_tags', 'log_error_rates') }})
+    from ({{ next_log_error_rates('ballots', 'patterns', 'true_tags', 'log_error_rates') }})
     where is_changed and step <= {{ em_steps() }}
 
 )

@@ -12,40 +12,16 @@ canonical_tags as (
 
 ),
 
-pattern_opinions as (
-
-    select
-        pattern_key,
-        unnest(opinion_keys) as opinion_key
-    from {{ ref('int_vote_patterns') }}
-
-),
-
-votes as (
-
-    select
-        opinions.pattern_key,
-        said.canonical_tag_key,
-        cast(sum(said.vote_count) as bigint) as vote_count
-    from pattern_opinions as opinions
-    inner join {{ ref('int_opinion_votes') }} as said
-        on opinions.opinion_key = said.opinion_key
-    group by all
-
-),
-
 candidates as (
 
     select
         posteriors.pattern_key,
         canonical_tags.name_order,
         posteriors.posterior,
-        coalesce(votes.vote_count, 0) as vote_count
+        posteriors.vote_count
     from posteriors
     inner join canonical_tags
         on posteriors.canonical_tag_key = canonical_tags.canonical_tag_key
-    left join votes
-        on posteriors.pattern_key = votes.pattern_key and posteriors.canonical_tag_key = votes.canonical_tag_key
 
 ),
 

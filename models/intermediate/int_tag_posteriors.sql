@@ -2,7 +2,8 @@ with
 
 patterns as (
 
-    select * from {{ ref('int_vote_patterns') }}
+    select * exclude (group_keys)
+    from {{ ref('int_vote_patterns') }}
 
 ),
 
@@ -12,21 +13,9 @@ steps as (
 
 ),
 
-opinions as (
-
-    select * from {{ ref('int_panel_opinions') }}
-
-),
-
-pattern_opinions as (
-
-    {{ pattern_opinions('patterns') }}
-
-),
-
 ballots as (
 
-    {{ ballots('opinions', 'pattern_opinions') }}
+    {{ ballots(ref('int_panel_opinions'), 'patterns') }}
 
 ),
 
@@ -34,12 +23,6 @@ log_error_rates as (
 
     select * from steps
     qualify step = least(max(step) over (), {{ em_steps() }} - 1)
-
-),
-
-tag_posteriors as (
-
-    {{ tag_posteriors('ballots', 'pattern_opinions', 'log_error_rates') }}
 
 ),
 
@@ -54,26 +37,41 @@ true_tags as (
 
 ),
 
+tag_posteriors as (
+
+    {{ tag_posteriors('ballots', 'patterns', 'true_tags', 'log_error_rates') }}
+
+),
+
+votes as (
+
+    {{ votes_by_place('ballots', 'patterns', 'true_tags') }}
+
+),
+
 posteriors as (
 
     select
-        pattern_key,
-        four,
+        votes.pattern_key,
+        votes.attribute_key,
+        votes.four,
         unnest([1, 2, 3, 4]) as place,
+        unnest([votes_1, votes_2, votes_3, votes_4]) as vote_count,
         unnest([posterior_1, posterior_2, posterior_3, posterior_4]) as posterior
     from tag_posteriors
+    inner join votes
+        on tag_posteriors.pattern_key = votes.pattern_key and tag_posteriors.four = votes.four
 
 )
 
 select
     posteriors.pattern_key,
     true_tags.true_tag_key as canonical_tag_key,
-    posteriors.posterior
+    posteriors.posterior,
+    posteriors.vote_count
 from posteriors
-inner join patterns
-    on posteriors.pattern_key = patterns.pattern_key
 inner join true_tags
     on
-        patterns.attribute_key = true_tags.attribute_key
+        posteriors.attribute_key = true_tags.attribute_key
         and posteriors.four = true_tags.four
         and posteriors.place = true_tags.place

@@ -10,7 +10,7 @@ counted as (
 
     select
         attribute_key,
-        opinion_keys,
+        {{ opinion_columns() }},
         cast(count(*) as integer) as item_count,
         list_sort(list(group_key)) as group_keys
     from items

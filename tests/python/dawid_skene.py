@@ -37,28 +37,27 @@ class Fit:
     """By model, tag said and tag that is true."""
 
 
-def by_the_project(votes: list[Vote], pseudo_votes: float | None = None, panel: int = 4) -> Fit:
-    """Run the project's own models on votes, with as many pseudo-votes a cell, and models a panel, as you say."""
+def by_the_project(votes: list[Vote], pseudo_votes: float | None = None, panels: int = 4) -> Fit:
+    """Run the project's own models on votes, with as many pseudo-votes a cell, and panels, as you say."""
     with duckdb.connect() as connection:
         connection.execute("create table votes (item integer, model integer, tag integer)")
         connection.executemany("insert into votes values (?, ?, ?)", votes)
         connection.execute(f"""
             create table int_categorical_votes as
             select
-                item as group_key, 1::tinyint as attribute_key,
+                item as group_key, 1::tinyint as attribute_key, model_key % {panels} + 1 as panel,
                 list_sort(list(struct_pack(model_key, canonical_tag_key, vote_count))) as votes
             from (
                 select item, model as model_key, tag as canonical_tag_key, count(*)::integer as vote_count
                 from votes group by all
             )
-            group by item, model_key // {panel}
+            group by item, model_key % {panels}
         """)
         for model in EM:
-            connection.execute(f"create table {model} as {sql_of(model, pseudo_votes)}")
+            connection.execute(f"create table {model} as {sql_of(model, pseudo_votes, panels)}")
         posteriors = connection.execute("""
             select group_key, canonical_tag_key, posterior / 1e12
-            from int_item_opinions
-            join int_vote_patterns using (opinion_keys)
+            from (select pattern_key, unnest(group_keys) as group_key from int_vote_patterns)
             join int_tag_posteriors using (pattern_key)
         """).fetchall()
         error_rates = connection.execute("""
@@ -69,9 +68,10 @@ def by_the_project(votes: list[Vote], pseudo_votes: float | None = None, panel: 
     return Fit({(i, t): p for i, t, p in posteriors}, {(m, s, t): p for m, s, t, p in error_rates})
 
 
-def sql_of(model: str, pseudo_votes: float | None = None) -> str:
+def sql_of(model: str, pseudo_votes: float | None = None, panels: int = 4) -> str:
     """Return a model's query, as dbt makes it for a full build, reading tables that are called as models are."""
     macros = "".join((PROJECT / "macros" / name).read_text() for name in ("dawid_skene.sql", "kept_tables.sql"))
+    macros += f"{{% macro panels() %}}{panels}{{% endmacro %}}"
     if pseudo_votes is not None:
         macros += f"{{% macro pseudo_votes() %}}{pseudo_votes}{{% endmacro %}}"
     (file,) = (PROJECT / "models").rglob(f"{model}.sql")

@@ -66,7 +66,6 @@ TELL_OF_BEFORE = (
     "int_model_prompt_keys",
     "int_models",
     "int_panel_opinions",
-    "int_opinion_votes",
     "int_tag_keys",
     "int_tag_texts",
     "int_tags",
