@@ -3,14 +3,12 @@ with
 texts as (
 
     select * from {{ ref('int_tag_texts') }}
-    where text_class = 'unmapped'
 
 ),
 
-tag_values as (
+unmapped_values as (
 
-    select * from {{ ref('int_tag_values') }}
-    where is_counted
+    select * from {{ ref('int_unmapped_values') }}
 
 ),
 
@@ -31,9 +29,9 @@ select
     ) as models,
     min(results.created_at) as first_said_at,
     max(results.created_at) as last_said_at
-from tag_values
+from unmapped_values
 inner join texts
-    on tag_values.text_key = texts.text_key
+    on unmapped_values.text_key = texts.text_key
 inner join results
-    on tag_values.result_key = results.result_key
+    on unmapped_values.result_key = results.result_key
 group by all

@@ -48,6 +48,12 @@ QUERIES = {
         left join int_tags as tags using (tag_key)
         left join int_canonical_tags as names using (canonical_tag_key)
     """,
+    "int_unmapped_values": """
+        select result_id, attribute, json_text
+        from int_unmapped_values
+        inner join int_tag_results using (result_key)
+        inner join int_tag_texts using (text_key)
+    """,
     "int_tag_repeats": """
         select palette_seed, prompt_version, tags.attribute, tag, names.attribute, names.canonical_tag, repeats
         from int_tag_repeats
