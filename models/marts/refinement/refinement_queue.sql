@@ -26,7 +26,7 @@ tag_counts as (
 
 refined as (
 
-    select distinct
+    select
         palette_seed,
         model,
         cycle
@@ -45,7 +45,7 @@ refinements as (
 
     select
         palette_seed,
-        list(struct_pack("cycle" := cycle, model := model) order by cycle, model) as refinements
+        list_sort(list(distinct struct_pack("cycle" := cycle, model := model))) as refinements
     from refined
     group by all
 
