@@ -60,7 +60,7 @@ compared as (
 
     select
         *,
-        is_nested or if(len(elements) > 1, list_unique(elements) < len(elements), false) as is_repeat_possible
+        is_nested or {{ has_repeats('elements') }} as is_repeat_possible
     from elements
 
 )
@@ -71,6 +71,6 @@ select
     attribute_key,
     is_nested,
     is_repeat_possible,
-    cast(generate_subscripts(elements, 1) - 1 as integer) as value_index,
+    cast(unnest({{ places_in('elements') }}) as integer) as value_index,
     coalesce(unnest(elements), 'null') as json_text
 from compared
