@@ -79,7 +79,7 @@ TELL_OF_BEFORE = (
 )
 """Not compared: texts, names and opinions that stay when nobody has them any more, and numbers that were given once."""
 
-VALUES, TEXTS = "models/intermediate/int_tag_values.sql", "models/intermediate/int_texts.sql"
+VALUES, TEXTS = "models/intermediate/values/int_tag_values.sql", "models/intermediate/values/int_texts.sql"
 FREQUENCIES = "models/marts/frequency/tag_frequencies.sql"
 EDITS = {
     "a macro": ("macros/clean_tag.sql", "{% macro max_tag_length() %}100", "{% macro max_tag_length() %}9"),
@@ -88,7 +88,7 @@ EDITS = {
     "what is a view": (FREQUENCIES, "counts.result_count / ", "0.5 * counts.result_count / "),
 }
 """Edits of models, each as a file, what it says, and what it says then."""
-BROKEN = ("models/intermediate/int_tag_counts.sql", "tags.name_order asc", "tags.no_such_column asc")
+BROKEN = ("models/intermediate/counts/int_tag_counts.sql", "tags.name_order asc", "tags.no_such_column asc")
 """An edit with which a build fails half-way."""
 
 

@@ -173,6 +173,11 @@ EDITS = [
         "int_value_counts",
     ),
     Edit(
+        "An intermediate model lies in the folder of its subject",
+        lambda e: e.move("int_value_counts", "models/intermediate/misc/int_value_counts.sql"),
+        "int_value_counts",
+    ),
+    Edit(
         "A mart lies in the folder of its subject",
         lambda e: e.move("attribute_consensus", "models/marts/misc/attribute_consensus.sql"),
         "attribute_consensus",
