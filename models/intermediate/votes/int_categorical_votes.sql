@@ -41,13 +41,33 @@ counted as (
         on model_votes.canonical_tag_key = allowed_tags.canonical_tag_key
     group by all
 
+),
+
+-- A list of numbers takes half the memory of a list of structs while it is made, and it can't be spilled.
+said as (
+
+    select
+        group_key,
+        attribute_key,
+        (model_key - 1) % {{ panels() }} + 1 as panel,
+        list_sort(list(
+            (cast(model_key as hugeint) << 64) | (cast(canonical_tag_key as hugeint) << 32) | vote_count
+        )) as votes
+    from counted
+    group by all
+
 )
 
 -- What a panel says is summed by EM once, however many palettes it says that of.
 select
     group_key,
     attribute_key,
-    (model_key - 1) % {{ panels() }} + 1 as panel,
-    list_sort(list(struct_pack(model_key, canonical_tag_key, vote_count))) as votes
-from counted
-group by all
+    panel,
+    [
+        struct_pack(
+            model_key := cast(vote >> 64 as integer),
+            canonical_tag_key := cast((vote >> 32) & 4294967295 as integer),
+            vote_count := cast(vote & 4294967295 as integer)
+        ) for vote in votes
+    ] as votes
+from said
