@@ -18,13 +18,6 @@
 {% macro panels() %}4{% endmacro %}
 
 
-{% macro by_panel(opinion_key) -%}
-{%- for panel in range(1, panels() | int + 1) -%}
-max({{ opinion_key }}) filter (panel = {{ panel }}) as opinion_{{ panel }}{{ ', ' if not loop.last }}
-{%- endfor -%}
-{%- endmacro %}
-
-
 {% macro opinion_columns() -%}
 {% for panel in range(1, panels() | int + 1) %}opinion_{{ panel }}{{ ', ' if not loop.last }}{% endfor %}
 {%- endmacro %}
@@ -46,9 +39,9 @@ max({{ opinion_key }}) filter (panel = {{ panel }}) as opinion_{{ panel }}{{ ', 
 {% endmacro %}
 
 
-{% macro by_place(column, prefix) %}
-{%- for place in range(1, 5) -%}
-max({{ column }}) filter (place = {{ place }}) as {{ prefix }}_{{ place }}{{ ', ' if not loop.last }}
+{% macro by_place(column, prefix, place='place', places=4) %}
+{%- for number in range(1, places + 1) -%}
+max({{ column }}) filter ({{ place }} = {{ number }}) as {{ prefix }}_{{ number }}{{ ', ' if not loop.last }}
 {%- endfor -%}
 {% endmacro %}
 

@@ -10,7 +10,7 @@ votes as (
 select
     votes.group_key,
     votes.attribute_key,
-    {{ by_panel('opinions.opinion_key') }}
+    {{ by_place('opinions.opinion_key', 'opinion', 'panel', panels() | int) }}
 from votes
 inner join {{ ref('int_panel_opinions') }} as opinions
     on votes.attribute_key = opinions.attribute_key and votes.votes = opinions.votes
