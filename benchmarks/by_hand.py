@@ -149,14 +149,18 @@ def script(source: str, target: str) -> list[str]:
                 union all
                 {words}
             ) group by all""",
+        "drop table counted",
+        "drop table odd_values",
         """create temp table lists as
             select number, attribute, list_sort(list({negated: -cast(value as integer), rank: rank})) as tags
             from counts join tags using (key) group by all""",
+        "drop table counts",
         """create temp table named as
             select number, attribute, [
                 {key: names[said.rank], value: cast(-said.negated as double)} for said in lists.tags
             ] as tags
             from lists cross join (select list(tag order by rank) as names from tags)""",
+        "drop table lists",
         f"""copy (
             select cast(seed as json) ->> '$' as seed, cast(version as json) ->> '$' as "promptVersion",
                 total as "totalModels", {each("coalesce(first(tags) filter (where attribute = #), []) as @")}
