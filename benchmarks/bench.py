@@ -20,7 +20,7 @@ from rich.table import Table
 
 from benchmarks.generate import generate
 from benchmarks.measuring import PROJECT, Cost, median, watch
-from benchmarks.peers import BY_HAND, UNZIP, Peer, differences, peers
+from benchmarks.peers import BY_HAND, REFERENCE, UNZIP, Peer, differences, peers
 from benchmarks.results_page import PAGE, markdown_table, replace_section, where_and_of_what
 from benchmarks.stages import by_name, model_costs, stage_costs
 
@@ -29,8 +29,8 @@ LAND, PUBLISH, BUILD = "extract load", "publish", "dbt build, with all tests"
 SMALL_BUILD = f"{BUILD}, in {SMALL_LIMIT}"
 DBT_BUILD = [str(Path(sys.executable).parent / "dbt"), "--quiet", "build"]
 STAGES = {"staging": "  staging", "values": "  values", "marts": "  marts", "models": "SQL of the models, in turn"}
-RATIO_TO = {LAND: UNZIP, **dict.fromkeys([STAGES["models"], BUILD, SMALL_BUILD], BY_HAND)}
-SHORT = {UNZIP: "unzip", BY_HAND: "by hand"}
+RATIO_TO = {LAND: UNZIP, **dict.fromkeys([BY_HAND, STAGES["models"], BUILD, SMALL_BUILD], REFERENCE)}
+SHORT = {UNZIP: "unzip", BY_HAND: "by hand", REFERENCE: "reference"}
 COLUMNS = ("what", "wall s", "CPU s", "peak MB", "spilled MB", "answers/s", "ratio", "answer")
 DEAREST = 10
 WIDTH = 120
@@ -110,10 +110,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def measure_size(palettes: int, runs: int, directory: Path, *, whole: bool = True, beside: bool = True) -> Measured:
-    """Measure everything at one size.
+    """Measure everything at one size. A peer that fails is not run again.
 
     `whole` says whether there are builds with all tests, and publishing; `beside`, whether all peers are measured and a
-    build in little memory, or just the two peers that landing and building are compared with.
+    build in little memory, or just two of them.
     """
     place = Place(directory, palettes)
     try:
@@ -124,10 +124,12 @@ def measure_size(palettes: int, runs: int, directory: Path, *, whole: bool = Tru
         measured = Measured(palettes, answers, runs, {}, {}, missing=missing)
         costs: dict[str, list[Cost]] = {}
         models: dict[str, list[Cost]] = {}
+        succeeding = found
         for run in range(runs):
-            for name, cost in one_round(place, found, models, whole=whole, small=beside):
+            for name, cost in one_round(place, succeeding, models, whole=whole, small=beside):
                 costs.setdefault(name, []).append(cost)
                 Console(stderr=True).print(f"{palettes:,} palettes, run {run + 1}: {name.strip()} {cost.wall:.1f} s")
+            succeeding = [peer for peer in succeeding if not costs[peer.name][-1].failure]
         measured.costs = {name: median(several) for name, several in costs.items()}
         measured.models = {name: median(several) for name, several in models.items()}
         measured.differs = {
@@ -208,7 +210,7 @@ def row(measured: Measured, name: str, cost: Cost) -> list[str]:
     ]
     if cost.failure:
         return [name, *numbers, "", "", f"fails: {cost.failure.splitlines()[-1]}"]
-    to = RATIO_TO.get(name, BY_HAND if name in measured.differs and name != BY_HAND else None)
+    to = RATIO_TO.get(name, BY_HAND if name in measured.differs else None)
     ratio = ""
     if to in measured.costs and not differing and not measured.costs[to].failure:
         ratio = f"{cost.wall / measured.costs[to].wall:.2f} × {SHORT[to]}"

@@ -14,7 +14,7 @@ from benchmarks.by_hand import ATTRIBUTES, CATEGORICAL
 from benchmarks.measuring import PROJECT
 
 POLARS = PROJECT / ".venv-polars" / "bin" / "python"
-UNZIP, BY_HAND = "unzip -p | wc -l", "DuckDB by hand"
+UNZIP, BY_HAND, REFERENCE = "unzip -p | wc -l", "DuckDB by hand", "DuckDB, reference script"
 HEAP = 512
 """The memory of a Convex action, in MB."""
 
@@ -44,6 +44,9 @@ def peers(export: Path, answers: Path, directory: Path) -> tuple[list[Peer], lis
     by_hand = directory / "by-hand.parquet"
     command = [sys.executable, "-m", "benchmarks.by_hand", str(answers), str(by_hand)]
     found.append(Peer(BY_HAND, command, by_hand, by_hand.with_name(f"{by_hand.name}.tmp")))
+    reference = directory / "reference.parquet"
+    command = [sys.executable, "-m", "benchmarks.reference", str(answers), str(reference)]
+    found.append(Peer(REFERENCE, command, spills_to=reference.with_name(f"{reference.name}.tmp")))
     if node := shutil.which("node"):
         for name, options in [("Node.js, Maps", []), (f"Node.js, {HEAP} MB heap", [f"--max-old-space-size={HEAP}"])]:
             by_maps = directory / "by-maps.jsonl"

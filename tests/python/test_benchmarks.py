@@ -18,7 +18,7 @@ from convex_deployment.control import Deployment
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from benchmarks import bench, changes, growth, start_up, sync_speed
+from benchmarks import bench, changes, growth, reference, start_up, sync_speed
 from benchmarks.by_hand import ATTRIBUTES, CATEGORICAL
 from benchmarks.generate import generate
 from benchmarks.measuring import PROJECT, Cost, median, watch
@@ -82,6 +82,22 @@ def test_every_peer_counts_arbitrary_answers_by_the_rules(
         assert _answer(peer) == expected, peer.name
 
 
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES == 4, suppress_health_check=list(HealthCheck))
+@given(usual=st.lists(USUAL, min_size=10, max_size=40))
+def test_the_reference_counts_usual_answers_by_the_rules(directory: Path, usual: list[dict[str, Any]]) -> None:
+    documents = [_exported(number, tags) for number, tags in enumerate(usual)]
+    answers, lists = directory / "usual.jsonl", directory / "reference.parquet"
+    answers.write_text("".join(f"{document}\n" for document in documents), encoding="utf-8")
+    reference.main(str(answers), str(lists))
+    with duckdb.connect() as connection:
+        rows = connection.execute(f"select seed, pv, att, l from read_parquet('{lists}')").fetchall()
+    assert {
+        (seed, version, ATTRIBUTES[number], entry["key"]): entry["value"]
+        for seed, version, number, entries in rows
+        for entry in entries
+    } == {key: row["result_count"] for key, row in RULES.frequencies(documents).items()}
+
+
 def _exported(number: int, tags: dict[str, Any]) -> str:
     """Write a document as Convex exports it, keys in byte order."""
     document = {
@@ -128,7 +144,8 @@ def test_stages_are_measured_beside_peers_that_give_the_same_answer(tmp_path: Pa
     for name in ("extract load", "SQL of the models, in turn", *by_peers):
         assert float(rows[name][1]) > 0
         assert float(rows[name][3]) > 0
-    assert rows["SQL of the models, in turn"][6].endswith("× by hand")
+    for name in (BY_HAND, "SQL of the models, in turn"):
+        assert rows[name][6].endswith("× reference")
     if shutil.which("unzip"):
         assert rows["extract load"][6].endswith("× unzip")
     assert sum(line.startswith("| `") for line in page.read_text().splitlines()) == bench.DEAREST
