@@ -1,39 +1,62 @@
--- Takes the nested lists apart again: each key is a counted tag with the same count, and each counted tag is a key.
+-- Looks at all keys of a palette and prompt version together: how many there are, and the sum of their hashes.
 {% set attributes = published_attributes() %}
 
 with
 
 consensus as (
 
-    {%- for part, names in attributes.items() %}
-    {%- for attribute in names %}
     select
-        seed,
+        seed as palette_seed,
         "promptVersion" as prompt_version,
-        '{{ attribute }}' as attribute,
-        unnest({{ part }}.{{ attribute }}, recursive := true)
+        list_concat(
+            {%- for part, names in attributes.items() %}
+            {%- for attribute in names %}
+            list_transform(
+                {{ part }}.{{ attribute }}, lambda entry: hash('{{ attribute }}', entry."key", entry."value")
+            )
+            {{- ',' if not (loop.last and part == 'tags') }}
+            {%- endfor %}
+            {%- endfor %}
+        ) as key_hashes
     from {{ ref('palette_tag_consensus') }}
-    {{ 'union all' if not (loop.last and part == 'tags') }}
-    {%- endfor %}
-    {%- endfor %}
+
+),
+
+keys as (
+
+    select
+        palette_seed,
+        prompt_version,
+        len(key_hashes) as key_count,
+        coalesce(list_sum(key_hashes), 0) as fingerprint
+    from consensus
 
 ),
 
 frequencies as (
 
-    select * from {{ ref('canonical_tag_frequencies') }}
+    select
+        palette_seed,
+        prompt_version,
+        count(*) as key_count,
+        sum(hash(attribute, canonical_tag, cast(result_count as double))) as fingerprint
+    from {{ ref('canonical_tag_frequencies') }}
     where is_published
+    group by all
 
 )
 
 select
-    consensus.*,
+    keys.*,
     frequencies.*
-from consensus
+from keys
 full join frequencies
     on
-        consensus.seed = frequencies.palette_seed
-        and consensus.prompt_version = frequencies.prompt_version
-        and consensus.attribute = frequencies.attribute
-        and consensus."key" = frequencies.canonical_tag
-where not coalesce(consensus."value" = frequencies.result_count, false)
+        keys.palette_seed = frequencies.palette_seed
+        and keys.prompt_version = frequencies.prompt_version
+where
+    not coalesce(
+        keys.key_count = coalesce(frequencies.key_count, 0)
+        and keys.fingerprint = coalesce(frequencies.fingerprint, 0),
+        false
+    )
