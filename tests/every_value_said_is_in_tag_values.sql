@@ -8,7 +8,9 @@ sampled as (
     from {{ ref('int_tag_results') }}
     where
         status = 'success'
-        and hash(result_id) % (select greatest(count(*) // 10000, 1) from {{ ref('int_tag_results') }}) = 0
+        and hash(result_id) % (
+            select cast(greatest(count(*) // 10000, 1) as ubigint) from {{ ref('int_tag_results') }}
+        ) = 0
 
 ),
 
