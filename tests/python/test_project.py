@@ -260,7 +260,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
 
 
 def test_an_empty_raw_zone_builds_empty_tables(small: Warehouse) -> None:
-    small.run("build")
+    small.run("build", "--exclude-resource-type", "unit_test")
     assert small.rows("select count(*) from palettes") == [(0,)]
     assert small.rows("select count(*) from palette_tag_consensus") == [(0,)]
     assert small.rows("select count(*) from raw.build_runs") == [(0,)]
