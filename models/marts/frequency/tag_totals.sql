@@ -20,7 +20,7 @@ told as (
     inner join {{ ref('int_tag_texts') }} as texts
         on said.text_key = texts.text_key
     where said.counted_count > 0
-    group by texts.tag_key, rollup(model_prompts.prompt_version)
+    group by texts.tag_key, rollup (model_prompts.prompt_version)
 
 ),
 
