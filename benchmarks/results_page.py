@@ -69,7 +69,9 @@ def _processor() -> str:
 def _commit() -> str:
     try:
         commit = _output("git", "rev-parse", "--short", "HEAD")
-        return f"{commit} with changes" if _output("git", "status", "--porcelain", "--untracked-files=no") else commit
+        but_for_the_page = [".", ":!benchmarks/results.md"]
+        changes = _output("git", "status", "--porcelain", "--untracked-files=no", "--", *but_for_the_page)
+        return f"{commit} with changes" if changes else commit
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 
