@@ -119,10 +119,10 @@ governance: $(DEV) ## the conventions of the dbt project, each with how to mend 
 	$(BIN)/python -m governance
 
 .PHONY: pytest
-# Four workers on two cores, for many tests wait for something. By name: in xdist's order, by number of tests, the slow
+# Three workers on two cores, for many tests wait for something. By name: in xdist's order, by number of tests, the slow
 # ones come last, and one worker waits for the others.
 pytest: $(DEV) judges $(POLARS) unzip chromium ## the tests: landing, counting, and a full build on messy data
-	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # The browser that the docs site is tested in. Where it can't be had, those tests are skipped and say so.
 export CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
