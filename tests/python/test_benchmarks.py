@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from benchmarks import bench, changes, growth, reference, start_up, sync_speed
-from benchmarks.by_hand import ATTRIBUTES, CATEGORICAL
+from benchmarks.by_hand import ATTRIBUTES, CATEGORICAL, COMPARED_IN_PAIRS
 from benchmarks.generate import generate
 from benchmarks.measuring import PROJECT, Cost, median, watch
 from benchmarks.peers import BY_HAND, Peer, answer_rows, peers
@@ -32,10 +32,13 @@ EXAMPLES = int(os.environ.get("COUNTING_EXAMPLES", "4"))
 
 
 def _as_asked_for(words: list[str]) -> st.SearchStrategy[dict[str, Any]]:
-    """Draw the tags of an answer that has the shape that the prompt asks for."""
+    """Draw the tags of an answer that has the shape that the prompt asks for, with short and with longer lists."""
     word = st.sampled_from(words)
     return st.fixed_dictionaries(
-        {name: word if name in CATEGORICAL else st.lists(word, max_size=3) for name in sorted(ATTRIBUTES)}
+        {
+            name: word if name in CATEGORICAL else st.lists(word, max_size=COMPARED_IN_PAIRS + 2)
+            for name in sorted(ATTRIBUTES)
+        }
     )
 
 
