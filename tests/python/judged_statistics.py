@@ -225,7 +225,8 @@ def model_rows(answers: list[Answer], categorical: list[str]) -> dict[Key, dict[
     repeated: defaultdict[Key, list[bool]] = defaultdict(list)
     for attribute in categorical:
         for (_, version), same in by_group(answers).items():
-            votes = [(one.coder, *one.tags[attribute]) for one in same if one.tags[attribute] and one.coder[1]]
+            named = [one for one in same if one.coder[1] is not None]  # a model may be called ""
+            votes = [(one.coder, *one.tags[attribute]) for one in named if one.tags[attribute]]
             for coder in {one[0] for one in votes}:
                 own = [tag for voter, tag in votes if voter == coder]
                 winners = Counter(tag for voter, tag in votes if voter != coder).most_common(2)

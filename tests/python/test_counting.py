@@ -5,13 +5,17 @@ import os
 import pytest
 import strategies
 from comparison import assert_counted_by_the_rules
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from judged_statistics import assert_statistics_are_those_of_others
 from warehouse import WITHOUT_TESTS, Warehouse
 
 EXAMPLES = int(os.environ.get("COUNTING_EXAMPLES", "8"))
 """Each runs the whole project, in about four seconds. `COUNTING_EXAMPLES=200` looks further, elsewhere each time."""
 CORPUS = strategies.documents(max_size=160, duplicate_keys=True)
+
+ANSWER = '{"_id":"%s","seed":"s","promptVersion":"v","provider":"p","model":"%s","tags":{"contrast":"%s"}}'
+MODEL_WITHOUT_A_NAME = [ANSWER % one for one in [("a", "", "high"), ("b", "m", "low")]]
+"""It is a model, and is compared with the others."""
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +33,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
+@example(documents=MODEL_WITHOUT_A_NAME)
 @given(documents=CORPUS)
 def test_all_counts_of_arbitrary_answers_are_those_of_the_rules(warehouse: Warehouse, documents: list[str]) -> None:
     warehouse.forget_runs()
