@@ -73,8 +73,11 @@ docs: build $(DEV) ## the documentation site in site/, which works from the disk
 	$(WITH_ENV) $(BIN)/dbt --quiet docs generate --target-path $${DBT_TARGET_PATH:-target}/docs
 	$(BIN)/python -m docsite $(if $(SAMPLE_ROWS),--sample-rows $(SAMPLE_ROWS))
 
+# What is quick goes first, two at a time.
 .PHONY: test
-test: lint types parse governance pytest test-examples ## everything that checks the project
+test: $(DEV) ## everything that checks the project
+	@$(MAKE) --no-print-directory --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) lint types parse governance test-examples
+	@$(MAKE) --no-print-directory pytest
 
 .PHONY: lint
 lint: lint-python lint-sql lint-yaml lint-seeds workflows spelling ## layout, style and spelling of Python, SQL, YAML, seeds, workflows and words (make fix mends what is safe)
