@@ -21,6 +21,7 @@ from tenacity.wait import wait_exponential_jitter
 from extract import __version__
 from extract.deployment import Deployment
 from extract.errors import ExtractError
+from extract.network import http_client
 from extract.text import visible
 
 CLIENT = f"palette-analytics-extract-{__version__}"
@@ -69,8 +70,8 @@ class Client:
         self.deployment = deployment
         self._retry_seconds = retry_seconds
         self._report = report
-        self._http = httpx.Client(
-            base_url=deployment.url,
+        self._http = http_client(
+            deployment.url,
             headers={"Authorization": f"Convex {deployment.key}", "Convex-Client": CLIENT},
             timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
         )
