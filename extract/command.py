@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from extract.text import visible
 
@@ -46,8 +46,10 @@ def guarded(program: str, main: Callable[[], int | None], interrupted: str = "in
 
 def say(text: str) -> None:
     """Print a line on stderr. Nothing fails because nobody can read it."""
-    with suppress(OSError):
+    try:
         print(text, file=sys.stderr, flush=True)
+    except OSError:
+        _give_up(sys.stderr)
 
 
 def become(program: str, arguments: Sequence[str]) -> NoReturn:
@@ -99,5 +101,10 @@ def _leave_nothing_unwritten() -> None:
         try:
             stream.flush()
         except OSError:
-            with suppress(OSError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device
-                os.dup2(nowhere.fileno(), stream.fileno())
+            _give_up(stream)
+
+
+def _give_up(stream: TextIO) -> None:
+    """Let what a stream still holds, and what comes, go nowhere."""
+    with suppress(OSError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device
+        os.dup2(nowhere.fileno(), stream.fileno())
