@@ -3,6 +3,7 @@
 It imports nothing but the standard library, for it is there before anything else is imported.
 """
 
+import codecs
 import io
 import os
 import signal
@@ -17,6 +18,8 @@ from extract.text import visible
 TRACEBACK = "SHOW_TRACEBACK"
 TRACEBACK_HELP = f"an error that nobody foresaw is one line too; {TRACEBACK}=1 shows where in the code it arose"
 LONGEST_ERROR = 500
+ESCAPED = "palette_analytics.escaped"
+"""The name of what is done with characters that an output's encoding doesn't know."""
 
 
 def guarded(program: str, main: Callable[[], int | None], interrupted: str = "interrupted") -> int:
@@ -92,7 +95,18 @@ def _mend_streams() -> None:
             setattr(sys, name, os.fdopen(number, mode, closefd=False))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=ESCAPED)
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    """Return escapes that JSON knows too, so that what `--json` prints stays JSON in every encoding."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{high:02x}{low:02x}" for high, low in zip(units[::2], units[1::2], strict=True)), error.end
+
+
+codecs.register_error(ESCAPED, _escaped)
 
 
 def _leave_nothing_unwritten() -> None:
