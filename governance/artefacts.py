@@ -19,7 +19,6 @@ def make_artefacts(directory: Path) -> None:
     Models and seeds are built without a row, in a database of their own: no data is needed, and none is touched.
     Raises GovernanceError when dbt can't build them.
     """
-    directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
     database = directory / "empty.duckdb"
     database.unlink(missing_ok=True)
