@@ -54,6 +54,16 @@ def test_what_is_published_is_never_written(published: Path) -> None:
     assert (published / "current" / "palettes.duckdb").read_bytes() == before
 
 
+def test_whoever_reads_may_go(published: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    environment = os.environ | {"PUBLISH_DIR": str(published)}
+    command = [*COMMAND, "--", "-csv", "-c", "from range(1000000)"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=writer, stderr=subprocess.PIPE, check=False)
+    assert done.returncode != 0
+    assert done.stderr == b""
+
+
 def test_the_set_is_resolved_once(published: Path) -> None:
     done = console(published, "select file from pragma_database_list where name = 'palettes'", "--", "-csv")
     assert done.stdout.split()[1].endswith("/20261125T061644Z-0123456789ab/palettes.duckdb")
