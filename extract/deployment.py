@@ -127,11 +127,14 @@ def _refuse_odd_characters(name: str, text: str) -> None:
         raise ExtractError(f"{name} holds a \\ where an address has a /: {LOOKS_LIKE}")
     for place, character in enumerate(text, 1):
         if not character.isprintable() or character.isspace() or character in _QUOTES + "<>{}^":
-            what = unicodedata.name(character, "a control character").lower()
             raise ExtractError(
-                f"{name}: its character {place} is U+{ord(character):04X} ({what}), which no address has: "
+                f"{name}: its character {place} is {_described(character)}, which no address has: "
                 "type the address anew, or copy it from where it is plain text"
             )
+
+
+def _described(character: str) -> str:
+    return f"U+{ord(character):04X}, {unicodedata.name(character, 'a control character').lower()}"
 
 
 def _host(shown: str, host: str) -> str:
@@ -145,8 +148,9 @@ def _host(shown: str, host: str) -> str:
         try:
             host = httpx.URL(f"http://{host}").raw_host.decode("ascii")
         except (httpx.InvalidURL, UnicodeError):
+            odd = "".join(f" ({_described(c)})" for c in host if not (c.isascii() or c.isalnum()))
             raise ExtractError(
-                f"{shown} can't be read as an address: its host holds letters that no host's name can have"
+                f"{shown} can't be read as an address: its host holds letters{odd} that no host's name can have"
             ) from None
     host = host.lower().removesuffix(".")
     if not _HOST.fullmatch(host):

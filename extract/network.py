@@ -45,7 +45,9 @@ class Proxy:
         if scheme not in PROXY_SCHEMES:
             hint = ", which is SOCKS 4 to some and SOCKS 5 to others" if scheme == "socks" else ""
             known = ", ".join(f"{name}://" for name in PROXY_SCHEMES)
-            raise ExtractError(f"{self}: {visible(scheme)}:// is no kind of proxy that is known{hint}: use {known}")
+            raise ExtractError(
+                f"{self}: {visible(scheme)}:// is no kind of proxy that is known{hint}: use {known}, or unset it"
+            )
         try:
             proxy = httpx.Proxy(self.url, ssl_context=context if scheme == "https" else None)
             host, port = proxy.url.host, proxy.url.port
