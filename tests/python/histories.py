@@ -100,7 +100,7 @@ class Project:
     answers: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.code = self.directory / "project"
+        self.code = self.directory / 'a "project" 100% #1 [a=b] é'  # dbt takes any path
         names = ("dbt_project.yml", "profiles.yml", "models", "macros", "seeds", "functions")
         for name in names:
             source = PROJECT / name
