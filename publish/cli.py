@@ -96,9 +96,9 @@ The deployment is asked what the import would do before it is confirmed. It is c
 these two tables, write just the rows of the set, and delete just the rows that the last push wrote, as analytics_runs
 tells. So the first push wants the tables empty, or --overwrite. A build that is there already is not pushed again, and
 one older than that there only with --overwrite. So it is with older data than that of the last push, and with data of
-another origin (a deployment, or files). Where the consensus would lose more than a third of its rows, and more than 100
-or more than 90 %, and no deletions explain it, --allow-shrink palette_tag_consensus has to say that it is meant. What is
-made of the sample is never pushed, whatever the flags. Nothing starts while another import is running.
+another origin (a deployment, or files). Where the consensus would lose more than a third of its rows, and more than
+100 or more than 90 %, and no deletions explain it, --allow-shrink palette_tag_consensus has to say that it is meant.
+What is made of the sample is never pushed, whatever the flags. Nothing starts while another import is running.
 
 The key is CONVEX_PUBLISH_KEY, and that alone: the key that reads a deployment needn't be able to replace its tables. It
 needs the permissions deployment:backups:import, deployment:backups:view and deployment:data:view.
@@ -308,7 +308,8 @@ def _push(options: argparse.Namespace) -> int:
             tell(deployment.without_key(text))
 
         try:
-            with Client(deployment, retry_seconds, report if options.verbose else lambda _text: None) as client:
+            told = {"report" if options.verbose else "tell": report}
+            with Client(deployment, retry_seconds, **told) as client:
                 done = push(archive, client, wishes, report, progress)
         except (PublishError, ExtractError) as error:
             raise PublishError(deployment.without_key(str(error))) from None

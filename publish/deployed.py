@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from extract.queries import FunctionError, Queries
+from extract.queries import Queries
 from extract.rawzone import TableName
 from extract.shrinking import Loss, how_to_allow, unexpected
 from extract.text import visible
@@ -17,9 +17,6 @@ from publish.convex_archive import TABLES, Archive
 from publish.errors import PublishError
 from publish.losses import is_explained
 from publish.sets import BUILD_ID
-
-_NO_FUNCTION = "Could not find public function"
-"""What a backend says of a system function that it doesn't have; `_system/cli/tableSize` came in November 2025."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +61,8 @@ def look(queries: Queries) -> Deployed:
 
 
 def _count(queries: Queries, table: TableName) -> int | None:
-    try:
-        return queries.size(table)
-    except FunctionError as error:
-        if _NO_FUNCTION not in str(error):
-            raise
-    return None if queries.oldest(table) else 0
+    size = queries.size_if_told(table)
+    return 0 if size is None and queries.oldest(table) is None else size
 
 
 def _number(value: Any) -> float | None:

@@ -151,8 +151,8 @@ class _Push:
     def __init__(self, archive: Archive, client: Client, options: Options, report: Report, progress: Progress):
         self._archive = archive
         self._client = client
-        self._once = Client(client.deployment, retry_seconds=0)
-        self._cleaner = Client(client.deployment, min(options.retry_seconds, CLEANING_SECONDS))
+        self._once = client.with_patience(0)
+        self._cleaner = client.with_patience(min(options.retry_seconds, CLEANING_SECONDS))
         self._queries = Queries(client)
         self._cleaning = Queries(self._cleaner)
         self._options = options
@@ -162,11 +162,10 @@ class _Push:
         self._part_bytes = max(PART_BYTES, math.ceil(archive.size / MOST_PARTS))
 
     def run(self) -> Pushed:
-        with self._once, self._cleaner:
-            try:
-                return self._run()
-            except KeyboardInterrupt:
-                raise PublishError("interrupted. Nothing was replaced") from None
+        try:
+            return self._run()
+        except KeyboardInterrupt:
+            raise PublishError("interrupted. Nothing was replaced") from None
 
     def _run(self) -> Pushed:
         options, archive = self._options, self._archive
@@ -220,16 +219,8 @@ class _Push:
             )
 
     def _refuse_beside_another(self) -> None:
-        if running := [job.id for job in self._queries.imports() if job.is_running]:
-            raise PublishError(
-                f"another import is running on {self._url} ({visible(running[0])}{self._begun(running[0])}): "
-                "push again when it is done"
-            )
-
-    def _begun(self, import_id: str) -> str:
-        """Say since when an import has been there, where the deployment tells."""
-        created = (self._queries.one_import(import_id) or {}).get("_creationTime")
-        return f", since {moment(created)}" if isinstance(created, float | int) else ""
+        if running := [job for job in self._queries.imports() if job.is_running]:
+            raise PublishError(f"another {running[0]} is running on {self._url}: push again when it is done")
 
     # Uploading
 
@@ -260,7 +251,7 @@ class _Push:
         try:
             return self._once.request("POST", "/api/import/finish_upload", body=body, read=_text_at("importId"))
         except (ExtractError, KeyboardInterrupt) as error:
-            if not _is_refusal(error):
+            if _may_be_done(error):
                 self._report("it isn't known whether the upload was finished: looking for what came of it")
                 self._cancel_leftovers(known)
             raise
@@ -364,11 +355,13 @@ class _Push:
         """Confirm the import. Returns what something between here and the deployment answered, if it was a refusal."""
         try:
             self._once.request("POST", "/api/perform_import", body={"importId": import_id}, read=_nothing)
-        except (NoAnswer, ApiError) as error:
-            if _is_refusal(error):
+        except ApiError as error:
+            if not error.may_be_done:
                 raise
             self._report("it isn't known whether the import was confirmed: looking at it")
-            return error if isinstance(error, ApiError) else None
+            return error
+        except NoAnswer:
+            self._report("it isn't known whether the import was confirmed: looking at it")
         return None
 
     def _overdue(self, import_id: str, job: _Import, wait_seconds: float) -> str:
@@ -497,9 +490,9 @@ def _text_at(name: str) -> Callable[[bytearray], str]:
     return read
 
 
-def _is_refusal(error: BaseException) -> bool:
-    """Tell whether the deployment itself has said no, by a code of Convex: then the step surely wasn't done."""
-    return isinstance(error, ApiError) and bool(error.code)
+def _may_be_done(error: BaseException) -> bool:
+    """Tell whether a step may have been done though it failed: only the deployment itself can rule that out."""
+    return error.may_be_done if isinstance(error, ApiError | NoAnswer) else True
 
 
 def _nothing(content: bytearray) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from publish.convex import write_zip
 from publish.manifest import FileEntry, Manifest
 
-OLDER, BUILD, NEWER = (f"2026112{day}T061644Z-0123456789ab" for day in (4, 5, 6))
+OLDER, BUILD, NEWER, AFTER = (f"2026112{day}T061644Z-0123456789ab" for day in (4, 5, 6, 7))
 UNIFORM = b'"uniform"\n'
 
 
