@@ -54,7 +54,7 @@ TEST_DEPLOYMENT = "palette-analytics-test"
 WAITING = "waiting_for_confirmation"
 FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS = 0.1, 5.0
 CLEANING_SECONDS = 20
-"""The longest that is spent on cancelling an import."""
+"""The longest that is spent on cancelling an import, and on asking for the deployment's name."""
 NO_UNIFORM = (
     ". The archive is in the uniform format, which backends read since March 2026: upgrade the backend, then push again"
 )
@@ -209,8 +209,10 @@ class _Push:
         if not self._archive.is_sample:
             return
         try:
-            name = self._client.request("GET", "/instance_name", read=lambda content: content.decode().strip())
-        except ApiError:
+            name = self._cleaner.request(
+                "GET", "/instance_name", read=lambda content: content.decode().strip(), is_missing=lambda: True
+            )
+        except (ApiError, NoAnswer):
             name = ""
         if name != TEST_DEPLOYMENT:
             raise PublishError(

@@ -219,7 +219,8 @@ def deletions(zone: RawZone) -> dict[str, int]:
 
 def test_folding_keeps_how_many_deletions_landed_and_counts_nothing_else(tmp_path: Path) -> None:
     zone = RawZone(tmp_path)
-    land(zone, upserts("palettes", *"abcdefgh"))
+    large = ("palettes", ("upsert", "large", os.urandom(20_000).hex()))  # which isn't folded with the small ones
+    land(zone, [large, *upserts("palettes", *"abcdefgh")])
     land(zone, [("palettes", ("delete", name, "")) for name in "ab"] + upserts("tags", "x"))
     land(zone, [("palettes", ("delete", "c", "")), ("tags", ("truncate", "", ""))])
     land(zone, [("palettes", ("truncate", "", "")), *upserts("palettes", "d")])

@@ -447,8 +447,9 @@ def test_what_is_made_up_is_pushed_to_the_test_deployment_alone(pusher: Pusher, 
 
 def test_a_deployment_that_does_not_tell_its_name_gets_nothing_made_up(pusher: Pusher) -> None:
     pusher.write(5, isSample=True)
-    pusher.deployment.configure(faults={"kinds": ["proxy_403", "sign_in"], "paths": ["/instance_name"]})
-    assert pusher("--retry-for", "0.1s").code == 1
+    for kind in ("proxy_403", "proxy_404", "sign_in", "503"):
+        pusher.deployment.configure(faults={"kinds": [kind], "paths": ["/instance_name"]})
+        assert NOBODYS.format(BUILD) in pusher.fails("--retry-for", "0.1s")
     assert pusher.requests(ENDPOINTS["start_upload"]) == []
 
 
