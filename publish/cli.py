@@ -255,6 +255,8 @@ def _print_published(manifest: Manifest, is_new: bool, deleted: list[str], sets:
             f"  to keep Convex's limits, {counts['truncated_tags']:,} of the least said tags were cut off, "
             f"and {counts['documents_left_out']:,} documents with too long a seed left out"
         )
+    if manifest.is_sample:
+        print("  it is made of the sample or of other generated data: to look at, and never to be pushed")
     if deleted:
         print(f"  deleted {', '.join(deleted)} (--keep)")
 
