@@ -462,10 +462,10 @@ Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def last_release(place: BuiltPlace, tmp_path: Path) -> Path:
+def last_release(place: BuiltPlace, published: Path, tmp_path: Path) -> Path:
     """The folder of a release, of which nothing says that it is made up; the next build of it is there."""
     directory = tmp_path / "published"
-    place.publish(directory)
+    shutil.copytree(published.parent, directory, symlinks=True)
     path = directory / "current" / "manifest.json"
     content = json.loads(path.read_text())
     path.chmod(0o644)
@@ -478,12 +478,11 @@ def test_a_table_of_documents_that_lost_most_of_its_rows_stops_the_release(
     command: Command, place: BuiltPlace, last_release: Path
 ) -> None:
     before = read_current(last_release)
-    place.delete("palettes where palette_id is not null")
+    place.delete("palettes where palette_seed > (select min(palette_seed) from palettes)")
     place.delete("unmapped_tags")
-    (count,) = rows(place.database, "select count(*) from palettes")[0]
     code, out, err = command()
     assert (code, out, err.count("\n")) == (1, "", 1)
-    assert f"palettes would shrink from 27 to {count} rows since the last release, and no deletions explain it" in err
+    assert "palettes would shrink from 27 to 1 rows since the last release, and no deletions explain it" in err
     assert err.endswith("if the loss is meant: python -m publish --allow-shrink palettes\n")
     assert read_current(last_release) == before
     assert PublishedSets(last_release).ids() == [before]
@@ -491,7 +490,7 @@ def test_a_table_of_documents_that_lost_most_of_its_rows_stops_the_release(
     code, _out, err = command("--allow-shrink", "palettes")
     assert code == 0
     told = err.splitlines()
-    assert f"publish: palettes shrinks from 27 to {count} rows, as --allow-shrink says" in told
+    assert "publish: palettes shrinks from 27 to 1 rows, as --allow-shrink says" in told
     assert any(line.startswith("publish: unmapped_tags shrinks from ") for line in told)
     shrunk = json.loads((last_release / "current" / "manifest.json").read_text())["shrunk"]
     assert {(table["table"], table["reason"]) for table in shrunk} == {
@@ -502,14 +501,14 @@ def test_a_table_of_documents_that_lost_most_of_its_rows_stops_the_release(
 
 
 def test_deletions_that_landed_since_explain_a_loss(command: Command, place: BuiltPlace, last_release: Path) -> None:
-    place.delete("palettes where palette_id is not null")
+    place.delete("palettes where palette_seed > (select min(palette_seed) from palettes)")
     path = max(place.raw_dir.glob("2*/run.json"))
     content = json.loads(path.read_text())
     table = {"name": "palettes", "component": "", "table": "palettes", "format": "uniform", "deletes": 26}
     path.write_text(json.dumps(content | {"tables": [*content["tables"], table]}))
     code, _out, err = command()
     assert code == 0
-    assert "publish: palettes shrinks from 27 to 2 rows, and as many documents were deleted since\n" in err
+    assert "publish: palettes shrinks from 27 to 1 rows, and as many documents were deleted since\n" in err
     manifest = json.loads((last_release / "current" / "manifest.json").read_text())
     assert (manifest["deletes"], [table["reason"] for table in manifest["shrunk"]]) == ({"palettes": 26}, ["deleted"])
 
