@@ -43,6 +43,7 @@ WITH_ENV = $(if $(wildcard .env),$(BIN)/dotenv run --no-override --)
 .PHONY: build
 build: $(RUNTIME) ## the warehouse, from what has landed or else from the sample, tested and published: the main job
 	@$(BIN)/python seeds/check.py
+	@$(BIN)/python -m publish.sample
 	$(BIN)/python -m extract load --if-empty sample/convex-export.zip
 	$(WITH_ENV) $(BIN)/dbt --quiet build
 	$(BIN)/python -m publish
@@ -51,6 +52,7 @@ build: $(RUNTIME) ## the warehouse, from what has landed or else from the sample
 .PHONY: diff
 diff: $(RUNTIME) ## the rows that your edit changes: built and compared with what is published, not published (LIMIT=3, MARKDOWN=1, SELECT=synonyms+, SET=…)
 	@$(BIN)/python seeds/check.py >&2
+	@$(BIN)/python -m publish.sample
 	@$(BIN)/python -m extract load --if-empty sample/convex-export.zip >&2
 	@$(WITH_ENV) $(BIN)/dbt --quiet build $(if $(SELECT),--select '$(SELECT)') >&2
 	@$(BIN)/python -m publish diff $(if $(LIMIT),--limit $(LIMIT)) $(if $(MARKDOWN),--markdown) $(SET)

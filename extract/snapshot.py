@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from extract.archives import check_zip
-from extract.client import ApiError, Client
+from extract.client import ApiError, Client, read_nothing
 from extract.errors import ExtractError
 from extract.load import Progress, load, no_progress
 from extract.queries import Export, Queries
@@ -22,6 +22,9 @@ from extract.selection import Selection
 from extract.text import visible
 
 DOWNLOADS = ".downloads"
+REQUEST, NO_FILES = "/api/export/request/zip", {"includeStorage": "false"}
+APPEARS_SECONDS = 60
+"""An export is listed before the request for it is answered."""
 DOWNLOAD_TRIES = 3
 RUNNING = ("requested", "in_progress")
 FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS = 0.2, 5.0
@@ -119,7 +122,7 @@ class _Exports:
         told = False
         while True:
             try:
-                self._client.request("POST", "/api/export/request/zip", params={"includeStorage": "false"}, read=bytes)
+                self._client.request("POST", REQUEST, params=NO_FILES, read=read_nothing)
                 break
             except ApiError as error:
                 if error.code != "ExportInProgress":
@@ -131,7 +134,13 @@ class _Exports:
                 told = True
             time.sleep(next(pauses))
         self._report("asked for an export")
+        latest = time.monotonic() + APPEARS_SECONDS
         while (export := self._newer_than(known)) is None:
+            if time.monotonic() > latest:
+                raise ExtractError(
+                    f"{self._url} was asked for an export, and has none {APPEARS_SECONDS} seconds later: something "
+                    "between may have answered in its place. Nothing was landed; run the command again"
+                )
             time.sleep(next(pauses))
         export = self._waited_for(export)
         if export.state != "completed":

@@ -46,6 +46,10 @@ class Deployment:
             raise RuntimeError(answer["error"])
         return answer["value"]
 
+    def begin_anew(self) -> None:
+        """Be as one that was just started, for the next test. The key stays."""
+        self._call("begin_anew")
+
     def configure(self, **settings: Any) -> None:
         """Change settings."""
         if settings:

@@ -66,6 +66,8 @@ class Settings:
     import_rows_told: int | None = None
     max_body_bytes: int | None = None
     """A proxy before the deployment answers 413 to a larger body."""
+    smallest_part_bytes: int = 5 * MEBIBYTE
+    """Of an upload, but for its last part. 0: as where a deployment keeps uploads in a folder of its own."""
     redirect_to: str | None = None
     echo_key: bool = False
     paused: bool = False

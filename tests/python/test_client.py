@@ -68,10 +68,13 @@ def test_nobody_there_is_one_clear_error(live: Live) -> None:
     assert "Check the address and the network" in live.fails("sync", "--retry-for", "0.5s")
 
 
-def test_tries_are_silent_unless_they_are_asked_for(live: Live) -> None:
+def test_the_first_try_again_is_told_and_each_one_where_that_is_asked_for(live: Live) -> None:
     live.deployment.insert("palettes", {"n": 1})
     live.deployment.configure(faults={"kinds": ["500"], "times": 3})
-    assert live.run("sync")[1] == ""
+    (line,) = live.run("sync")[1].splitlines()
+    assert "500 InternalServerError; trying again, for up to 600 s" in line
+    live.deployment.configure(faults={"kinds": ["500"], "times": 3})
+    assert len(live.run("sync", "-v")[1].splitlines()) == 3
 
 
 def test_every_request_says_who_asks_and_goes_over_one_connection(live: Live) -> None:
