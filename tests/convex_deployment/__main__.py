@@ -77,6 +77,10 @@ class Control:
         """Empty it."""
         self._backend.requests.clear()
 
+    def do_answered(self) -> int:
+        """Return how many requests were answered."""
+        return self._backend.answered
+
     def do_faults_met(self) -> int:
         """Return how many requests met a fault."""
         return self._backend.faults.met

@@ -103,6 +103,10 @@ class Deployment:
         """Return what was asked of the deployment so far."""
         return self._call("requests")
 
+    def answered(self) -> int:
+        """Return how many requests were answered so far, faults among them: a cheap measure of how far a client is."""
+        return self._call("answered")
+
     def forget_requests(self) -> None:
         """Begin the log of requests anew."""
         self._call("forget_requests")
