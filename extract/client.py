@@ -21,6 +21,7 @@ import msgspec
 
 from extract import __version__
 from extract.deployment import Deployment
+from extract.network import http_client
 from extract.trouble import (
     ApiError,
     NoAnswer,
@@ -81,8 +82,8 @@ class Client:
         self._tell = tell
         self._contact = _Contact()
         self._is_borrowed = False
-        self._http = httpx.Client(
-            base_url=deployment.url,
+        self._http = http_client(
+            deployment.url,
             headers={"Authorization": f"Convex {deployment.key}", "Convex-Client": CLIENT},
             timeout=httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS),
         )

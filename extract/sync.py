@@ -22,8 +22,9 @@ from extract.changes import write_pages
 from extract.client import ApiError, Client
 from extract.current import Current
 from extract.data_sync import DataSync, NoDataSync
+from extract.deployment import normalised
 from extract.errors import ExtractError
-from extract.journal import Header, Journal, lineage, new_header, same_deployment
+from extract.journal import Header, Journal, lineage, new_header
 from extract.lines import prefetched
 from extract.load import Progress, load, no_progress
 from extract.pages import CursorExpired, Page, PageSource
@@ -146,7 +147,7 @@ class Sync:
         if header and not header.covered and not self._journal.notes:
             header = self._journal.header = None
         held = header.url if header else (state.sync or {}).get("url") if state else None
-        if held and not same_deployment(held, url) and not self._is_full:
+        if held and normalised(held) != normalised(url) and not self._is_full:
             raise ExtractError(
                 f"{self._zone.directory} follows {held}, not {url}: set RAW_DIR to another folder, or let this one "
                 "begin again with --full"
