@@ -161,7 +161,8 @@ class Client:
                 with self._answer("GET", path, headers=part.wanted()) as answer:
                     blocks = answer.iter_bytes()
                     first = next(blocks, b"")
-                    if page := web_page(self.deployment, answer, first):
+                    is_start = answer.status_code == HTTPStatus.OK
+                    if is_start and (page := web_page(self.deployment, answer, first)):
                         raise page
                     with part.opened(answer) as file:
                         for block in chain([first], blocks):

@@ -3,12 +3,15 @@
 import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Process
 from live import Live
+
+from extract.client import Client
 
 FILL = [{"n": n} for n in range(50)]
 
@@ -155,3 +158,59 @@ def test_a_snapshot_that_is_stopped_leaves_nothing(live: Live, process: Process,
     assert child.returncode == 1
     assert said.endswith("interrupted; nothing of this run was landed\n")
     assert not list(tmp_path.glob("raw/.downloads*"))
+
+
+STEPS = ["/api/query", "/api/export/request", "/api/export/zip"]
+
+
+def test_a_web_page_is_taken_for_success_at_no_step(live: Live) -> None:
+    live.deployment.insert("palettes", *FILL)
+    for path in STEPS:
+        live.deployment.configure(faults={"kinds": ["sign_in"], "paths": [path]})
+        said = live.fails("snapshot", "--retry-for", "0.3s")
+        assert "something between us and Convex answered with a web page (“Sign in”" in said, path
+        assert live.left_behind() == set()
+    for path in STEPS:
+        live.deployment.configure(faults={"kinds": ["sign_in"], "paths": [path], "times": 2})
+        snapshot(live)
+        live.check()
+
+
+def test_an_export_that_nobody_made_is_not_waited_for_long(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("extract.snapshot.APPEARS_SECONDS", 0.3)
+    monkeypatch.setattr("extract.snapshot.REQUEST", "/version")
+    monkeypatch.setattr("extract.client.Client.request", _with_get_of_version(Client.request))
+    assert "was asked for an export, and has none" in live.fails("snapshot")
+
+
+def _with_get_of_version(request: Callable[..., Any]) -> Callable[..., Any]:
+    """Have a request for an export end somewhere else, where it is answered with nothing."""
+
+    def changed(self: Client, method: str, path: str, **named: Any) -> Any:
+        return None if path == "/version" else request(self, method, path, **named)
+
+    return changed
+
+
+@pytest.mark.parametrize(("ranges", "statuses"), [(True, [200, *[206] * 8]), (False, [200] * 9)])
+def test_a_download_that_is_cut_goes_on(live: Live, ranges: bool, statuses: list[int]) -> None:
+    """As long as it gets further, it isn't given up, however long that takes."""
+    live.deployment.insert("palettes", *FILL, {"text": "x" * 2000})
+    live.deployment.configure(download_ranges=ranges, export_body="short", export_body_times=8)
+    if ranges:
+        snapshot(live, "--retry-for", "0.7s")
+    else:
+        assert "no answer" in live.fails("snapshot", "--retry-for", "0.7s")
+        live.deployment.configure(export_body_times=8)
+        snapshot(live)
+    live.check()
+    path = "/api/export/zip/"
+    got = [request["status"] for request in live.deployment.requests() if request["path"].startswith(path)]
+    assert got[-9:] == statuses
+
+
+def test_a_download_that_is_slow_is_not_given_up(live: Live) -> None:
+    live.deployment.insert("palettes", *FILL)
+    live.deployment.configure(faults={"kinds": ["trickle"], "paths": ["/api/export/zip"], "pause": 0.1})
+    snapshot(live, "--retry-for", "0.2s")
+    live.check()
