@@ -223,9 +223,8 @@ def test_a_request_that_a_proxy_finds_too_large_says_so(deployment: Deployment, 
 @example(text='<title>\x1b[31m</title><script>"name|secret"</script>', status=403)
 def test_whatever_an_answer_holds_it_is_told_in_one_safe_line(text: str, status: int) -> None:
     address = Address("http://127.0.0.1:1", "name|secret")
-    answer = httpx.Response(
-        status, text=text, headers={"Location": "/\u202ename|secret".encode(), "Server": b"x" * 999}
-    )
+    headers = [(b"Location", "/\u202ename|secret".encode()), (b"Server", b"x" * 999)]
+    answer = httpx.Response(status, text=text, headers=headers)
     error = web_page(address, answer, answer.content) if status == 200 else refusal(address, answer)
     said = str(error)
     assert said.isprintable()
