@@ -27,9 +27,10 @@ from extract.selection import Selection, declared_tables
 from extract.settings import raw_dir, setting
 from extract.snapshot import snapshot
 from extract.status import Status, status
-from extract.sync import Sync, Unrest
+from extract.sync import Sync
 from extract.terminal import Tell, bars
 from extract.text import visible
+from extract.trouble import Unrest
 
 DESCRIPTION = f"""\
 Land Convex documents in the raw zone, byte for byte, as immutable runs of Parquet files that dbt reads.

@@ -33,6 +33,7 @@ from extract.rawzone import RawZone, RunSummary, RunWriter, TableName
 from extract.selection import Selection
 from extract.snapshot import fetched_snapshot
 from extract.streaming_export import StreamingExport
+from extract.trouble import Unrest
 
 ROUNDS = 12
 WAIT_SECONDS = 3600
@@ -52,10 +53,6 @@ class _Look:
 
     def states(self) -> dict[str, str]:
         return {found.id: found.state for found in self.imports}
-
-
-class Unrest(ExtractError):
-    """The deployment changed its tables for as long as was waited: a later try may find it at rest."""
 
 
 class _Overtaken(Exception):
@@ -533,6 +530,8 @@ class Sync:
                 source = {"type": "snapshot", "name": self._client.deployment.name, "bytes": path.stat().st_size}
                 run = load(path, self._zone, self._selection, source=source, absent=self._tables, describe=describe)
         except ApiError as error:
+            if not error.code:
+                raise
             raise ExtractError(
                 f"{names} can't be had for sure page by page, as what an import left may hide under the name, and a "
                 f"whole export was refused: {error}. If no import failed, --full helps too"

@@ -55,6 +55,10 @@ class Unreachable(NoAnswer):
     """The deployment never answered, and what came instead looks like a mistake in the settings."""
 
 
+class Unrest(ExtractError):
+    """The deployment wasn't at rest, or busy with something else, for as long as was waited: later it may be."""
+
+
 class Passing(Exception):
     """What another try may change."""
 

@@ -3,15 +3,12 @@
 import signal
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Process
 from live import Live
-
-from extract.client import Client
 
 FILL = [{"n": n} for n in range(50)]
 
@@ -178,18 +175,8 @@ def test_a_web_page_is_taken_for_success_at_no_step(live: Live) -> None:
 
 def test_an_export_that_nobody_made_is_not_waited_for_long(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("extract.snapshot.APPEARS_SECONDS", 0.3)
-    monkeypatch.setattr("extract.snapshot.REQUEST", "/version")
-    monkeypatch.setattr("extract.client.Client.request", _with_get_of_version(Client.request))
+    monkeypatch.setattr("extract.snapshot.REQUEST", "/api/query")  # where something answers, in JSON
     assert "was asked for an export, and has none" in live.fails("snapshot")
-
-
-def _with_get_of_version(request: Callable[..., Any]) -> Callable[..., Any]:
-    """Have a request for an export end somewhere else, where it is answered with nothing."""
-
-    def changed(self: Client, method: str, path: str, **named: Any) -> Any:
-        return None if path == "/version" else request(self, method, path, **named)
-
-    return changed
 
 
 def test_a_download_that_is_cut_goes_on_where_it_was(live: Live) -> None:
