@@ -20,8 +20,16 @@ class Control:
 
     def call(self, name: str, arguments: dict[str, Any]) -> Any:
         """Call one of the methods below while nobody else changes anything."""
+        if name == "answered":  # which waits for others
+            return self._answered(**arguments)
         with self._backend.lock:
             return getattr(self, f"do_{name}")(**arguments)
+
+    def _answered(self, at_least: int, seconds: float) -> int:
+        """Return how many requests were answered, once they are enough or the time is over."""
+        with self._backend.answering:
+            self._backend.answering.wait_for(lambda: self._backend.answered >= at_least, seconds)
+            return self._backend.answered
 
     def do_configure(self, settings: dict[str, Any]) -> None:
         """Change settings."""
@@ -76,10 +84,6 @@ class Control:
     def do_forget_requests(self) -> None:
         """Empty it."""
         self._backend.requests.clear()
-
-    def do_answered(self) -> int:
-        """Return how many requests were answered."""
-        return self._backend.answered
 
     def do_faults_met(self) -> int:
         """Return how many requests met a fault."""

@@ -58,6 +58,8 @@ class Backend:
         self.requests: list[dict[str, Any]] = []
         self.answered = 0
         """How many requests got what they were to get, faults among them."""
+        self.answering = threading.Condition()
+        """Notified whenever one more was answered."""
 
     def configure(self, changes: dict[str, Any]) -> None:
         """Change settings."""
@@ -347,8 +349,9 @@ class Handler(BaseHTTPRequestHandler):
         self.backend.requests.append(record)
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             record["status"] = self._answer(method, parts.path, record["query"], body, fault)
-        with self.backend.lock:
+        with self.backend.answering:
             self.backend.answered += 1
+            self.backend.answering.notify_all()
 
     def _answer(self, method: str, path: str, query: dict[str, str], body: bytes, fault: str | None) -> int:
         backend = self.backend
