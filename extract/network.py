@@ -11,9 +11,11 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.request import getproxies
 
 import certifi
+import httpcore
 import httpx
 from socksio.exceptions import SOCKSError
 
@@ -99,7 +101,7 @@ def _names(entry: str, address: httpx.URL) -> bool:
     if (network := _network(rest)) is not None:
         return host is not None and host in network
     name, colon, port = rest.rpartition(":")
-    if colon and port.isdecimal():
+    if colon and port.isdecimal() and _literal(rest) is None:
         if int(port) != (address.port or _DEFAULT_PORTS.get(address.scheme)):
             return False
         rest = name
@@ -130,6 +132,8 @@ class _Transport(httpx.HTTPTransport):
     def __init__(self, context: ssl.SSLContext, proxy: Proxy | None):
         self._proxy = proxy
         super().__init__(verify=context, trust_env=False, proxy=proxy.checked(context) if proxy else None)
+        if isinstance(self._pool, httpcore.SOCKSProxy):
+            vars(self._pool)["_network_backend"] = _Impatient()  # for which httpx has no argument
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         try:
@@ -140,6 +144,43 @@ class _Transport(httpx.HTTPTransport):
             if self._proxy is None:
                 raise
             raise type(error)(f"{error or 'no answer'} (through {self._proxy})", request=request) from error
+
+
+class _Impatient(httpcore.SyncBackend):
+    """Connections that no read is waited for without end: httpcore so waits for what a SOCKS proxy says first."""
+
+    def connect_tcp(
+        self, host: str, port: int, timeout: float | None = None, *_args: Any, **_options: Any
+    ) -> "_Stream":
+        return _Stream(super().connect_tcp(host, port, timeout), timeout)
+
+
+class _Stream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream, greeting_seconds: float | None):
+        self._stream = stream
+        self._greeting_seconds = greeting_seconds
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if timeout is not None:
+            return self._stream.read(max_bytes, timeout)
+        try:
+            return self._stream.read(max_bytes, self._greeting_seconds)
+        except httpcore.ReadTimeout as error:
+            raise httpcore.ProxyError("it doesn't answer, as if it didn't speak SOCKS 5") from error
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, timeout)
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        return self._stream.start_tls(ssl_context, server_hostname, timeout)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
 
 
 # Certificates

@@ -24,6 +24,7 @@ from benchmarks.convex_zip import ZipStream
 from extract.cli import main
 from extract.command import TRACEBACK, guarded
 from extract.deployment import KEYS, URLS
+from extract.network import CERTIFICATES
 
 if TYPE_CHECKING:
     from live import Live
@@ -45,7 +46,8 @@ UNIFORM = b'"uniform"\n'
 @pytest.fixture
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what whoever runs the tests has set for `extract` out of them."""
-    for name in ("RAW_DIR", "EXPORT_ZIP_PASSWORD", "FORCE_COLOR", "NO_COLOR", *URLS, *KEYS):
+    network = [name for name in os.environ if name.upper().endswith("_PROXY")] + [*CERTIFICATES]
+    for name in ("RAW_DIR", "EXPORT_ZIP_PASSWORD", "FORCE_COLOR", "NO_COLOR", *URLS, *KEYS, *network):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("DBT_PROJECT_DIR", str(ROOT))
