@@ -37,8 +37,8 @@ $(DEV): requirements/dev$(APART).txt $(RUNTIME)
 	$(PIP) install --no-deps --require-hashes -r $<
 	touch $@
 
-# Settings of .env reach dbt too; the environment goes before them.
-WITH_ENV = $(if $(wildcard .env),$(BIN)/dotenv run --no-override --)
+# Settings of .env reach dbt too, by the same rule as everything else: the environment goes before them.
+WITH_ENV = $(BIN)/python -m extract.with_env
 
 .PHONY: build
 build: $(RUNTIME) ## the warehouse, from what has landed or else from the sample, tested and published: the main job
