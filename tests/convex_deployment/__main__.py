@@ -78,6 +78,10 @@ class Control:
         """End an import badly."""
         self._backend.imports.fail(import_id, state)
 
+    def do_imports(self) -> list[dict[str, Any]]:
+        """Return the last imports."""
+        return self._backend.imports.listed()
+
     def do_state_at(self, ts: int | None) -> dict[str, dict[str, str]]:
         """Return the truth."""
         return self._backend.store.state_at(self._backend.store.now() if ts is None else ts)

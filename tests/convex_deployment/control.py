@@ -95,6 +95,10 @@ class Deployment:
         """End it in vain."""
         self._call("fail_import", import_id=import_id, state=state)
 
+    def imports(self) -> list[dict[str, Any]]:
+        """Return the last 20 imports as the deployment tells of them, the newest first."""
+        return self._call("imports")
+
     def state(self) -> dict[str, dict[str, str]]:
         """Return the truth: texts by id, by table."""
         return self._call("state_at", ts=None)

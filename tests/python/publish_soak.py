@@ -3,7 +3,7 @@
 `make soak-publish` runs it. A reader opens `current` every 50 ms and sees that all it finds is of one build. Meanwhile
 builds are published, each with a palette more than the one before, and half of the publishers are ended with SIGKILL
 when they have written a drawn part of their set. After each, the current set has to be whole, and the one before or the
-new one. No outcome hangs on the clock: a busy machine makes it slow, not wrong.
+new one. No outcome hangs on the clock: a busy machine makes it slow, not wrong. Then comes `push_soak`, as long.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from published import BuiltPlace, read_current
+from push_soak import soak_pushes
 from rich.console import Console
 from rich.table import Table
 from warehouse import PROJECT, Warehouse
@@ -133,8 +134,8 @@ def _size(directory: Path) -> int:
 def main() -> int:
     """Run the soak that the command line asks for, print its figures, and return 1 if anything was wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--publishes", type=int, default=20, help="how many builds to publish (20)")
-    parser.add_argument("--kills", type=int, default=20, help="how many publishers to kill (20)")
+    parser.add_argument("--publishes", type=int, default=20, help="how many builds to publish, and to push (20)")
+    parser.add_argument("--kills", type=int, default=20, help="how many publishers to kill, and how many pushers (20)")
     parser.add_argument("--seed", type=int, default=1, help="another seed, other moments (1)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
@@ -142,15 +143,21 @@ def main() -> int:
         warehouse.land(PROJECT / "sample" / "convex-export.zip")
         warehouse.run("build")
         place = BuiltPlace(warehouse.database, warehouse.raw_dir, warehouse.target)
-        figures, mismatches = soak(place, Path(folder) / "published", options.publishes, options.kills, options.seed)
-    table = Table("what", "number", title=f"seed {options.seed}")
+        published = soak(place, Path(folder) / "published", options.publishes, options.kills, options.seed)
+    _print(f"publishing, seed {options.seed}", *published)
+    pushed = soak_pushes(options.publishes, options.kills, options.seed)
+    _print(f"pushing, seed {options.seed}", *pushed)
+    return 1 if published[1] or pushed[1] else 0
+
+
+def _print(title: str, figures: Counter[str], mismatches: list[str]) -> None:
+    table = Table("what", "number", title=title)
     for name, count in figures.items():
         table.add_row(name, f"{count:,}")
     table.add_row("mismatches and errors", f"{len(mismatches)}")
     Console(width=80).print(table)
     for mismatch in mismatches:
         print(mismatch, file=sys.stderr)
-    return 1 if mismatches else 0
 
 
 if __name__ == "__main__":
