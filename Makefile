@@ -37,8 +37,8 @@ $(DEV): requirements/dev$(APART).txt $(RUNTIME)
 	$(PIP) install --no-deps --require-hashes -r $<
 	touch $@
 
-# Settings of .env reach dbt too; the environment goes before them.
-WITH_ENV = $(if $(wildcard .env),$(BIN)/dotenv run --no-override --)
+# Settings of .env reach dbt too, by the same rule as everything else: the environment goes before them.
+WITH_ENV = $(BIN)/python -m extract.with_env
 
 .PHONY: build
 build: $(RUNTIME) ## the warehouse, from what has landed or else from the sample, tested and published: the main job
@@ -277,7 +277,7 @@ soak-builds: $(DEV) ## random histories of a project: what a build keeps is what
 	HISTORIES=$(or $(HISTORIES),20) $(BIN)/pytest tests/python/test_builds_by_change.py
 
 .PHONY: soak-publish
-soak-publish: $(DEV) ## readers of what is published, while publishers are killed (PUBLISHES=20, KILLS=20, SEED=1)
+soak-publish: $(DEV) ## readers of what is published and pushed, while publishers and pushers are killed (PUBLISHES=20, KILLS=20, SEED=1)
 	PYTHONPATH=.:tests:tests/python $(BIN)/python tests/python/publish_soak.py --publishes $(or $(PUBLISHES),20) --kills $(or $(KILLS),20) --seed $(or $(SEED),1)
 
 .PHONY: lock

@@ -14,6 +14,7 @@ if not __package__:  # run as a script
 from benchmarks.answers import RESULTS_PER_PALETTE, Progress, World
 from benchmarks.convex_zip import Encoding, ZipStream, to_json
 from benchmarks.tables import Table, make_tables
+from extract.command import TRACEBACK_HELP, guarded
 
 README = "# Snapshot export\n\nGenerated in the format of a Convex snapshot export. No document in it is real.\n"
 LINES_PER_BLOCK = 256
@@ -90,7 +91,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Generate a Convex snapshot export (ZIP): palettes, and the tags that twelve models gave them.",
         epilog=f"Each palette has {RESULTS_PER_PALETTE} results: 12 models x 3 prompt versions x 2 runs. About 6 % of "
         "the results are spoilt, in every way that models spoil them, each way in turn: 20 palettes show them all. "
-        "At today's scale, 2.9 million results: python benchmarks/generate.py --palettes 40000 --out /tmp/full.zip",
+        "At today's scale, 2.9 million results: python benchmarks/generate.py --palettes 40000 --out /tmp/full.zip. "
+        f"{TRACEBACK_HELP[0].upper()}{TRACEBACK_HELP[1:]}.",
     )
     parser.add_argument("--palettes", type=_palette_count, required=True, metavar="N", help="number of palettes")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="same N and S, same file (default: 1)")
@@ -131,4 +133,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(guarded("generate", main))

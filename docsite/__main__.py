@@ -2,9 +2,14 @@
 
 import sys
 
-try:
+from extract.command import guarded
+
+
+def _main() -> int:
     from docsite.cli import main
 
-    sys.exit(main())
-except KeyboardInterrupt:
-    sys.exit("docsite: interrupted before it was done: the site is as it was")
+    return main()
+
+
+if __name__ == "__main__":
+    sys.exit(guarded("docsite", _main, "interrupted before it was done: the site is as it was"))

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from docsite.errors import DocsError
 from docsite.site import write_site
+from extract.command import TRACEBACK_HELP
+from extract.errors import ExtractError
 from extract.settings import setting
 from publish.errors import PublishError
 from publish.sets import PublishedSets, publish_dir
@@ -17,8 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         published = PublishedSets(publish_dir(options.publish_dir)).find(None)
-        site = write_site(Path(), options.target, published, options.out, options.sample_rows)
-    except (DocsError, PublishError, OSError) as error:
+        target = options.target or Path(setting("DBT_TARGET_PATH", "target") or "target") / "docs"
+        site = write_site(Path(), target, published, options.out, options.sample_rows)
+    except (DocsError, PublishError, ExtractError, OSError) as error:
         print(f"docsite: {error}", file=sys.stderr)
         return 1
     print(f"{site.pages} pages: open {options.out / 'index.html'} in a browser")
@@ -31,14 +34,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m docsite",
         description="Write the documentation site. Run it in the project, after dbt docs generate and a publication.",
-        epilog="make docs does all of it.",
+        epilog=f"make docs does all of it; {TRACEBACK_HELP}.",
     )
     parser.add_argument(
         "--target",
         type=Path,
-        default=Path(setting("DBT_TARGET_PATH", "target") or "target") / "docs",
         metavar="DIR",
-        help="where dbt docs generate has left manifest.json, catalog.json and index.html (default: target/docs)",
+        help="where dbt docs generate has left manifest.json, catalog.json and index.html (default: docs in "
+        "DBT_TARGET_PATH, else in target)",
     )
     parser.add_argument("--publish-dir", metavar="DIR", help="where the published sets are (default: data/published)")
     parser.add_argument("--out", type=Path, default=Path("site"), metavar="DIR", help="the site (default: site)")

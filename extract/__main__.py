@@ -2,9 +2,14 @@
 
 import sys
 
-try:
+from extract.command import guarded
+
+
+def _main() -> int:
     from extract.cli import main
 
-    sys.exit(main())
-except KeyboardInterrupt:
-    sys.exit("extract: interrupted before it began")
+    return main()
+
+
+if __name__ == "__main__":
+    sys.exit(guarded("extract", _main, "interrupted before it began"))

@@ -1,7 +1,6 @@
 """The command line: a thin layer over functions that can be called."""
 
 import argparse
-import io
 import json
 import sys
 import time
@@ -15,6 +14,7 @@ from rich.table import Column, Table
 
 from extract import __version__
 from extract.client import ApiError, Client, NoAnswer, Unreachable
+from extract.command import TRACEBACK_HELP
 from extract.compact import COMPACT_AFTER, compact, keep_small
 from extract.deployment import deployment_of_settings
 from extract.documents import REASONS
@@ -27,17 +27,21 @@ from extract.selection import Selection, declared_tables
 from extract.settings import raw_dir, setting
 from extract.snapshot import snapshot
 from extract.status import Status, status
-from extract.sync import Sync, Unrest
+from extract.sync import Sync
 from extract.terminal import Tell, bars
 from extract.text import visible
+from extract.trouble import Unrest
 
-DESCRIPTION = """\
+DESCRIPTION = f"""\
 Land Convex documents in the raw zone, byte for byte, as immutable runs of Parquet files that dbt reads.
 
 exit codes: 0 done; 1 failed, with one line on stderr that says what to do; 2 wrong usage
 settings:   flags first, then the environment, then .env: RAW_DIR (data/raw), EXPORT_ZIP_PASSWORD,
             COMPACT_AFTER (50), DUCKDB_MEMORY_LIMIT (1GB, of compact),
             CONVEX_URL and CONVEX_DEPLOY_KEY, or CONVEX_SELF_HOSTED_URL and CONVEX_SELF_HOSTED_ADMIN_KEY
+network:    HTTPS_PROXY, HTTP_PROXY, ALL_PROXY (http://, https://, socks5://), NO_PROXY (names, addresses, 10.0.0.0/8);
+            SSL_CERT_FILE or SSL_CERT_DIR for certificates of your own. They count in the environment only
+errors:     {TRACEBACK_HELP}
 """
 LOAD = """\
 Land a snapshot of a Convex deployment as one full run. PATH is one of:
@@ -93,9 +97,6 @@ LONGEST_WATCH_PAUSE = 600
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # for a file's name that isn't valid Unicode
     options = _parser().parse_args(arguments)
     try:
         options.run(options)

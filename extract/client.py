@@ -21,6 +21,7 @@ import msgspec
 
 from extract import __version__
 from extract.deployment import Deployment
+from extract.network import http_client
 from extract.trouble import (
     ApiError,
     NoAnswer,
@@ -81,8 +82,8 @@ class Client:
         self._tell = tell
         self._contact = _Contact()
         self._is_borrowed = False
-        self._http = httpx.Client(
-            base_url=deployment.url,
+        self._http = http_client(
+            deployment.url,
             headers={"Authorization": f"Convex {deployment.key}", "Convex-Client": CLIENT},
             timeout=httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS),
         )
@@ -160,7 +161,8 @@ class Client:
                 with self._answer("GET", path, headers=part.wanted()) as answer:
                     blocks = answer.iter_bytes()
                     first = next(blocks, b"")
-                    if page := web_page(self.deployment, answer, first):
+                    is_start = answer.status_code == HTTPStatus.OK
+                    if is_start and (page := web_page(self.deployment, answer, first)):
                         raise page
                     with part.opened(answer) as file:
                         for block in chain([first], blocks):

@@ -1,32 +1,56 @@
 """Which deployment to talk to, and the key for it."""
 
+import ipaddress
 import re
+import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
+
+import httpx
 
 from extract.errors import ExtractError
 from extract.settings import setting
+from extract.text import without_password
 
-URLS = ("CONVEX_URL", "CONVEX_SELF_HOSTED_URL")
-KEYS = ("CONVEX_DEPLOY_KEY", "CONVEX_SELF_HOSTED_ADMIN_KEY")
+CLOUD_URL, SELF_HOSTED_URL = URLS = ("CONVEX_URL", "CONVEX_SELF_HOSTED_URL")
+CLOUD_KEY, SELF_HOSTED_KEY = KEYS = ("CONVEX_DEPLOY_KEY", "CONVEX_SELF_HOSTED_ADMIN_KEY")
+DASHBOARD, SCRIPT = "the dashboard makes one under Settings", "./generate_admin_key.sh makes one"
+LOOKS_LIKE = "it looks like https://NAME.convex.cloud"
 
 _CLOUD_HOST = re.compile(r"(?P<name>[^.]+)(\.[^.]+)?\.convex\.(cloud|site)")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _KEY = re.compile(r"[\x21-\x7e]+")
+_LONGEST_LABEL, _LONGEST_HOST = 63, 253
+_QUOTES = "\"'`´“”„‟‘’‚‛«»‹›"
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A deployment's address, without a slash at the end, and a key, which is never shown."""
+    """A deployment's address and a key, which is never shown.
+
+    The address is in the one form that can be compared: see `normalised`.
+    """
 
     url: str
     key: str = field(repr=False)
-    key_setting: str = KEYS[0]
+    key_setting: str = CLOUD_KEY
     """Where the key is set, for messages."""
+    url_setting: str = CLOUD_URL
+    """Where the address is set, for messages; `--url` where that gave it."""
 
     @property
     def name(self) -> str:
         """The address without its scheme: `happy-otter-123.convex.cloud`."""
         return urlsplit(self.url).netloc
+
+    @property
+    def key_source(self) -> str:
+        """Where a key for it comes from, for messages."""
+        if self.url_setting == SELF_HOSTED_URL or self.key_setting == SELF_HOSTED_KEY:
+            return SCRIPT
+        return DASHBOARD
 
     def without_key(self, text: str) -> str:
         """Return the text without the key, or its secret part, which a server might repeat."""
@@ -37,61 +61,170 @@ class Deployment:
 
 def deployment_of_settings(url: str | None = None, keys: tuple[str, ...] = KEYS) -> Deployment:
     """Return the deployment that `url`, the environment and `.env` name. Raises ExtractError if they don't suffice."""
-    address = url or _one_of(URLS)
-    return Deployment(_checked_url(address), _checked_key(_one_of(keys), address, keys), keys[0])
-
-
-def _one_of(names: tuple[str, ...]) -> str:
-    values = {value for name in names if (value := setting(name))}
-    if len(values) > 1:
-        raise ExtractError(f"{' and '.join(names)} are both set, and differ: unset one of them")
-    return "".join(values)
-
-
-def _checked_url(url: str) -> str:
-    if not url:
+    url_setting, address = _address("--url", url) if url else _one_of(URLS, _address)
+    if not address:
         raise ExtractError(
-            "which deployment? Set CONVEX_URL (https://NAME.convex.cloud) or CONVEX_SELF_HOSTED_URL "
+            f"which deployment? Set {CLOUD_URL} (https://NAME.convex.cloud) or {SELF_HOSTED_URL} "
             "(http://127.0.0.1:3210) in the environment or in .env, or give --url"
         )
+    key_setting, key = _one_of(keys, _key)
+    if not key:
+        raise ExtractError(_missing_key(keys, url_setting, address))
+    _check_that_they_match(key, key_setting, address)
+    return Deployment(address, key, key_setting, url_setting)
+
+
+def normalised(url: str) -> str:
+    """Return an address in the one form that can be compared: two that mean the same deployment are equal in it.
+
+    That is the scheme and the host in lower case (by IDNA), a port only where it isn't the scheme's own, and the path
+    without a slash at the end. Text that is no address comes back as it is.
+    """
     try:
-        parts = urlsplit(url.strip())
+        return _address("", url)[1]
+    except ExtractError:
+        return url
+
+
+def _one_of(names: tuple[str, ...], checked: Callable[[str, str], tuple[str, str]]) -> tuple[str, str]:
+    """Return the name and the checked value of the setting that is given; nothing where none is."""
+    given = [checked(name, value) for name in names if (value := setting(name))]
+    if len({value for _, value in given}) > 1:
+        raise ExtractError(f"{' and '.join(names)} are both set, and differ: unset one of them")
+    return given[0] if given else ("", "")
+
+
+# The address
+
+
+def _address(name: str, text: str) -> tuple[str, str]:
+    """Return the setting's name, and the address in its normal form. Raises ExtractError, without what is secret."""
+    text = text.strip()
+    if "|" in text:
+        raise ExtractError(f"{name} holds what looks like a key, where an address belongs: {LOOKS_LIKE}")
+    _refuse_odd_characters(name, text)
+    shown = f"{name}: {without_password(text)}"
+    try:
+        parts = urlsplit(text)
         _ = parts.port
     except ValueError:
-        raise ExtractError("the deployment's address can't be read: it looks like https://NAME.convex.cloud") from None
-    host = parts.hostname or ""
-    if parts.username or parts.password:
-        raise ExtractError("the deployment's address holds a name or a password: leave them out, the key is enough")
-    if parts.scheme not in ("http", "https") or not host:
-        raise ExtractError(f"{url} is no address: it has to begin with https://, as in https://NAME.convex.cloud")
+        raise ExtractError(f"{shown} can't be read as an address: {LOOKS_LIKE}") from None
+    if parts.username or parts.password or "@" in parts.netloc:
+        raise ExtractError(f"{name}: the address holds a name or a password: leave them out, the key is enough")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ExtractError(f"{shown} is no address: it has to begin with https://, as in https://NAME.convex.cloud")
+    host = _host(shown, parts.hostname)
+    _refuse_other_places(shown, host)
+    if parts.query or parts.fragment or text.endswith(("?", "#")):
+        raise ExtractError(f"{shown}: {parts.scheme}://{parts.netloc} is enough of an address: leave out what follows")
+    return name, _checked_by_httpx(shown, f"{parts.scheme}://{_place(shown, host, parts)}{parts.path.rstrip('/')}")
+
+
+def _refuse_odd_characters(name: str, text: str) -> None:
+    if text[:1] and (text[0] in _QUOTES or text[-1] in _QUOTES):
+        raise ExtractError(f"{name} is in quotes, which are no part of an address: set it without them")
+    if "\\" in text:
+        raise ExtractError(f"{name} holds a \\ where an address has a /: {LOOKS_LIKE}")
+    for place, character in enumerate(text, 1):
+        if not character.isprintable() or character.isspace() or character in _QUOTES + "<>{}^":
+            what = unicodedata.name(character, "a control character").lower()
+            raise ExtractError(
+                f"{name}: its character {place} is U+{ord(character):04X} ({what}), which no address has: "
+                "type the address anew, or copy it from where it is plain text"
+            )
+
+
+def _host(shown: str, host: str) -> str:
+    """Return a host in lower case, and by IDNA where it isn't ASCII."""
+    if ":" in host:
+        try:
+            return f"[{ipaddress.IPv6Address(host)}]"
+        except ValueError:
+            raise ExtractError(f"{shown} can't be read as an address: {host} is no IPv6 address") from None
+    if not host.isascii():
+        try:
+            host = httpx.URL(f"http://{host}").raw_host.decode("ascii")
+        except (httpx.InvalidURL, UnicodeError):
+            raise ExtractError(
+                f"{shown} can't be read as an address: its host holds letters that no host's name can have"
+            ) from None
+    host = host.lower().removesuffix(".")
+    if not _HOST.fullmatch(host):
+        why = "has an empty part between two dots" if ".." in f".{host}." else "holds what no host's name can have"
+        raise ExtractError(f"{shown} can't be read as an address: its host {why}")
+    if len(host) > _LONGEST_HOST or max(map(len, host.split("."))) > _LONGEST_LABEL:
+        raise ExtractError(
+            f"{shown} can't be read as an address: no part of a host's name is longer than {_LONGEST_LABEL} characters"
+        )
+    return host
+
+
+def _place(shown: str, host: str, parts: SplitResult) -> str:
+    if parts.port == 0:
+        raise ExtractError(f"{shown} can't be read as an address: no server has port 0")
+    return host if parts.port in (None, _DEFAULT_PORTS[parts.scheme]) else f"{host}:{parts.port}"
+
+
+def _refuse_other_places(shown: str, host: str) -> None:
     if host.endswith(".convex.site"):
-        raise ExtractError(f"{url} serves HTTP actions only: the data is at https://{host.removesuffix('site')}cloud")
+        raise ExtractError(f"{shown} serves HTTP actions only: the data is at https://{host.removesuffix('site')}cloud")
     if host == "dashboard.convex.dev":
         raise ExtractError(
-            f"{url} is the dashboard: the deployment's own address is under Settings, URL and Deploy Key"
+            f"{shown} is the dashboard: the deployment's own address is under Settings, URL and Deploy Key"
         )
-    if parts.query or parts.fragment:
-        raise ExtractError(f"{parts.scheme}://{parts.netloc} is enough of an address: leave out what follows")
-    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 
-def _checked_key(key: str, url: str, keys: tuple[str, ...]) -> str:
+def _checked_by_httpx(shown: str, address: str) -> str:
+    """Return the address if the HTTP client takes it too, which also reads what an `xn--` stands for."""
+    try:
+        _ = httpx.URL(address).host
+    except (httpx.InvalidURL, UnicodeError):
+        raise ExtractError(f"{shown} can't be read as an address: {LOOKS_LIKE}") from None
+    return address
+
+
+# The key
+
+
+def _key(name: str, key: str) -> tuple[str, str]:
     """Check the shapes of keys (convex-backend, `crates/common/src/types/admin_key.rs`). No message shows the key."""
     key = key.strip()
-    if not key:
+    if key[:1] and (key[0] in _QUOTES or key[-1] in _QUOTES):
+        raise ExtractError(f"{name}: the key is in quotes, which are no part of it: set it without them")
+    if re.match("https?://", key, re.IGNORECASE):
+        raise ExtractError(f"{name} holds an address, where the key belongs")
+    if key and (not _KEY.fullmatch(key) or key.startswith("<")):
         raise ExtractError(
-            f"the key is missing: set {' or '.join(keys)} in the environment or in .env "
-            "(the dashboard makes one under Settings; self-hosted: ./generate_admin_key.sh)"
+            f"{name}: the key holds characters that no key has: copy it again, and quote it for the shell"
         )
-    if not _KEY.fullmatch(key) or key.startswith("<"):
-        raise ExtractError("the key holds characters that no key has: set it again, in quotes, as it has a | in it")
-    head, bar, _ = key.partition("|")
-    kind, *names = head.split(":") if bar else ("",)
+    kind, *names = _names_of(key)
     if kind == "project" or (kind == "preview" and len(names) > 1):
         raise ExtractError(
-            f"the key is a {kind} key, which names no single deployment: make a deploy key of the deployment itself"
+            f"{name}: the key is a {kind} key, which names no single deployment: "
+            "make a deploy key of the deployment itself"
         )
-    host = _CLOUD_HOST.fullmatch(urlsplit(url.strip()).hostname or "")
+    return name, key
+
+
+def _names_of(key: str) -> list[str]:
+    """Return what a key tells before its secret: `prod`, and the deployment's name."""
+    head, bar, _ = key.partition("|")
+    return head.split(":") if bar else [""]
+
+
+def _missing_key(keys: tuple[str, ...], url_setting: str, address: str) -> str:
+    names, source = keys, f"{DASHBOARD}; self-hosted: {SCRIPT}"
+    if url_setting == SELF_HOSTED_URL:
+        names, source = (SELF_HOSTED_KEY,) if SELF_HOSTED_KEY in keys else keys, SCRIPT
+    elif _CLOUD_HOST.fullmatch(urlsplit(address).hostname or ""):
+        names, source = keys[:1], DASHBOARD
+    return f"the key is missing: set {' or '.join(names)} in the environment or in .env ({source})"
+
+
+def _check_that_they_match(key: str, key_setting: str, address: str) -> None:
+    host, names = _CLOUD_HOST.fullmatch(urlsplit(address).hostname or ""), _names_of(key)[1:]
     if host and names and names[-1] != host["name"]:
-        raise ExtractError(f"the key is one of {names[-1]}, but the address is that of {host['name']}: they must match")
-    return key
+        raise ExtractError(
+            f"the key in {key_setting} is one of {names[-1][:100]}, but the address is that of {host['name']}: "
+            "they must match"
+        )

@@ -12,7 +12,6 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from extract.errors import ExtractError
 from extract.pages import Page, decode_page
@@ -20,17 +19,6 @@ from extract.rawzone import RawZone, RunSummary, sync_to_disk
 
 DIRECTORY = ".syncing"
 _HEADER = "journal.json"
-
-
-def same_deployment(one: str, other: str) -> bool:
-    """Tell whether two addresses are the same but for how they are written."""
-    return _normalised(one) == _normalised(other)
-
-
-def _normalised(url: str) -> tuple[str, str, int | None, str]:
-    parts = urlsplit(url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    return parts.scheme, (parts.hostname or "").rstrip("."), port, parts.path.rstrip("/")
 
 
 @dataclass

@@ -20,6 +20,7 @@ from extract.queries import Export, Queries
 from extract.rawzone import LIVE_LOCK, RawZone, RunSummary
 from extract.selection import Selection
 from extract.text import visible
+from extract.trouble import Unrest
 
 DOWNLOADS = ".downloads"
 REQUEST, NO_FILES = "/api/export/request/zip", {"includeStorage": "false"}
@@ -137,14 +138,14 @@ class _Exports:
         latest = time.monotonic() + APPEARS_SECONDS
         while (export := self._newer_than(known)) is None:
             if time.monotonic() > latest:
-                raise ExtractError(
+                raise Unrest(
                     f"{self._url} was asked for an export, and has none {APPEARS_SECONDS} seconds later: something "
                     "between may have answered in its place. Nothing was landed; run the command again"
                 )
             time.sleep(next(pauses))
         export = self._waited_for(export)
         if export.state != "completed":
-            raise ExtractError(
+            raise Unrest(
                 f"the export on {self._url} ended as {visible(str(export.state))}: run the command again to ask for "
                 "another one. Nothing was landed"
             )
@@ -184,9 +185,7 @@ class _Exports:
             found = _NAME.search(name)
             made = found[1] if found else export.start_ts or 0
             return part.rename(folder / f"snapshot_deployment_{made}.zip")
-        raise ExtractError(
-            f"the export came damaged from {self._url}, {DOWNLOAD_TRIES} times. Nothing was landed; try again"
-        )
+        raise Unrest(f"the export came damaged from {self._url}, {DOWNLOAD_TRIES} times. Nothing was landed; try again")
 
     def _pauses(self) -> Generator[float]:
         """Yield how long to wait before the next look. Raises ExtractError when the time is over."""
@@ -194,7 +193,7 @@ class _Exports:
         while time.monotonic() < self._deadline:
             yield seconds
             seconds = min(seconds * 1.5, LONGEST_POLL_SECONDS)
-        raise ExtractError(
+        raise Unrest(
             f"the export on {self._url} isn't done yet: run the command again with --reuse 24h to take it when it is, "
             "or give it longer with --wait. Nothing was landed"
         )

@@ -22,8 +22,9 @@ from extract.changes import write_pages
 from extract.client import ApiError, Client
 from extract.current import Current
 from extract.data_sync import DataSync, NoDataSync
+from extract.deployment import normalised
 from extract.errors import ExtractError
-from extract.journal import Header, Journal, lineage, new_header, same_deployment
+from extract.journal import Header, Journal, lineage, new_header
 from extract.lines import prefetched
 from extract.load import Progress, load, no_progress
 from extract.pages import CursorExpired, Page, PageSource
@@ -32,6 +33,7 @@ from extract.rawzone import RawZone, RunSummary, RunWriter, TableName
 from extract.selection import Selection
 from extract.snapshot import fetched_snapshot
 from extract.streaming_export import StreamingExport
+from extract.trouble import Unrest
 
 ROUNDS = 12
 WAIT_SECONDS = 3600
@@ -51,10 +53,6 @@ class _Look:
 
     def states(self) -> dict[str, str]:
         return {found.id: found.state for found in self.imports}
-
-
-class Unrest(ExtractError):
-    """The deployment changed its tables for as long as was waited: a later try may find it at rest."""
 
 
 class _Overtaken(Exception):
@@ -146,7 +144,7 @@ class Sync:
         if header and not header.covered and not self._journal.notes:
             header = self._journal.header = None
         held = header.url if header else (state.sync or {}).get("url") if state else None
-        if held and not same_deployment(held, url) and not self._is_full:
+        if held and normalised(held) != normalised(url) and not self._is_full:
             raise ExtractError(
                 f"{self._zone.directory} follows {held}, not {url}: set RAW_DIR to another folder, or let this one "
                 "begin again with --full"
@@ -532,6 +530,8 @@ class Sync:
                 source = {"type": "snapshot", "name": self._client.deployment.name, "bytes": path.stat().st_size}
                 run = load(path, self._zone, self._selection, source=source, absent=self._tables, describe=describe)
         except ApiError as error:
+            if not error.code:
+                raise
             raise ExtractError(
                 f"{names} can't be had for sure page by page, as what an import left may hide under the name, and a "
                 f"whole export was refused: {error}. If no import failed, --full helps too"

@@ -17,6 +17,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from extract.command import say
 from extract.text import visible
 
 Report = Callable[[str, int, int], None]
@@ -43,7 +44,7 @@ def bars(program: str, in_bytes: bool = False) -> Generator[tuple[Report, Tell]]
 
         def tell(text: str) -> None:
             if shown.disable:
-                print(f"{program}: {visible(text)}", file=sys.stderr, flush=True)
+                say(f"{program}: {visible(text)}")
             else:
                 shown.console.print(visible(text), markup=False, highlight=False)
 

@@ -55,6 +55,10 @@ class Unreachable(NoAnswer):
     """The deployment never answered, and what came instead looks like a mistake in the settings."""
 
 
+class Unrest(ExtractError):
+    """The deployment wasn't at rest, or busy with something else, for as long as was waited: later it may be."""
+
+
 class Passing(Exception):
     """What another try may change."""
 
@@ -87,11 +91,11 @@ class NotFound(Passing):
 
 def network_trouble(deployment: Deployment, error: httpx.HTTPError) -> Passing | ApiError:
     """Tell what a request means that got no whole answer."""
+    said = visible(deployment.without_key(str(error)))[:300]
     if isinstance(error, httpx.ProxyError) and (match := re.match(r"([1-4]\d\d)\b", str(error))):
-        return ApiError(int(match[1]), "", _by_proxy(deployment, int(match[1]), "the proxy"))
+        return ApiError(int(match[1]), "", _by_proxy(deployment, int(match[1]), f"the proxy ({said})"))
     never_sent = httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError
     advice, patience = _network_advice(deployment, error)
-    said = visible(deployment.without_key(str(error)))[:300]
     return Passing(
         f"{type(error).__name__}: {said or 'no answer'}",
         advice,
@@ -102,17 +106,20 @@ def network_trouble(deployment: Deployment, error: httpx.HTTPError) -> Passing |
 
 def _network_advice(deployment: Deployment, error: httpx.HTTPError) -> tuple[str, float | None]:
     """Return what to do, and for how long to wait at first."""
-    parts = urlsplit(deployment.url)
+    parts, is_at_proxy = urlsplit(deployment.url), "(through " in str(error)
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _certificate_advice(cause), 0
         if isinstance(cause, ssl.SSLError) and cause.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST"):
             return f"What answers there speaks no https: if it is the deployment, set http://{parts.netloc}", 0
         if isinstance(cause, socket.gaierror) and cause.errno != socket.EAI_AGAIN:
-            return f"The name {parts.hostname} isn't known here (or that of a proxy, if one is set). {ADVICE}", 0
+            name = "of the proxy" if is_at_proxy else parts.hostname
+            return f"The name {name} isn't known here. {ADVICE}", 0
+        if isinstance(cause, ConnectionRefusedError) and is_at_proxy:
+            return "Nothing listens at the proxy: start it, or unset that variable", FIRST_CONTACT_SECONDS
         if isinstance(cause, ConnectionRefusedError):
-            refused = "Nothing listens there (or at the proxy, if one is set): is the deployment running, and is that"
-            return f"{refused} its port? A self-hosted one has 3210. {ADVICE}", FIRST_CONTACT_SECONDS
+            asked = "is the deployment running, and is that its port? A self-hosted one has 3210"
+            return f"Nothing listens there: {asked}. {ADVICE}", FIRST_CONTACT_SECONDS
     if isinstance(error, httpx.ReadTimeout):
         return ADVICE, None
     if parts.scheme == "http" and isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
@@ -197,13 +204,13 @@ def _advice(deployment: Deployment, answer: httpx.Response, code: str, told: str
     if code and status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return (
             f"{url} doesn't accept the key ({name}: {told}): set {deployment.key_setting} to a key of this "
-            "deployment, which the dashboard makes under Settings"
+            f"deployment ({deployment.key_source})"
         )
     if 300 <= status < 400:
         target = deployment.without_key(visible(answer.headers.get("Location", "elsewhere")))[:200]
         return (
-            f"{url} sends requests on to {target}{_by(deployment, answer)}: set CONVEX_URL to the deployment's own "
-            "address; if that is a sign-in page of your network, sign in with a browser first"
+            f"{url} sends requests on to {target}{_by(deployment, answer)}: set {deployment.url_setting} to the "
+            "deployment's own address; if that is a sign-in page of your network, sign in with a browser first"
         )
     if not code:
         return _by_proxy(deployment, status, f"something between us and Convex{_by(deployment, answer)}")

@@ -2,9 +2,14 @@
 
 import sys
 
-try:
+from extract.command import guarded
+
+
+def _main() -> int:
     from publish.cli import main
 
-    sys.exit(main())
-except KeyboardInterrupt:
-    sys.exit("publish: interrupted before it began")
+    return main()
+
+
+if __name__ == "__main__":
+    sys.exit(guarded("publish", _main, "interrupted before it began"))

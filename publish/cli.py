@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from typing import NoReturn
 
 from extract import __version__
 from extract.client import Client
+from extract.command import TRACEBACK_HELP
 from extract.deployment import deployment_of_settings
 from extract.durations import duration
 from extract.errors import ExtractError
@@ -33,7 +33,7 @@ from publish.release import publish
 from publish.sets import PublishedSets, publish_dir
 
 DEFAULT_TARGET = "target"
-DESCRIPTION = """\
+DESCRIPTION = f"""\
 Publish the last dbt build, if every model, seed and test of it passed on what the raw zone holds now.
 
 Writes <publish-dir>/<build_id>/ and makes it the current set in one step:
@@ -54,6 +54,7 @@ settings:   flags first, then the environment, then .env: PUBLISH_DIR (data/publ
             (data/build.duckdb), RAW_DIR (data/raw), DBT_TARGET_PATH (target),
             DUCKDB_MEMORY_LIMIT (1GB; of diff and console 4GB), DUCKDB_THREADS;
             for push CONVEX_URL or CONVEX_SELF_HOSTED_URL, and CONVEX_PUBLISH_KEY
+errors:     {TRACEBACK_HELP}
 
 examples:
   python -m publish
@@ -121,9 +122,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return options.run(options)
     except (PublishError, ExtractError) as error:
         print(f"publish: {' '.join(str(error).split())}", file=sys.stderr)
-        return 1
-    except BrokenPipeError:  # whoever read this has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
         print("publish: interrupted; what was current stays current", file=sys.stderr)

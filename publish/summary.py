@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from extract.command import guarded
 from publish.build import database_path
 from publish.connection import limited_connection
 
@@ -103,4 +104,4 @@ def _shown(text: str) -> str:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(guarded("summary", main))

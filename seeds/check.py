@@ -13,6 +13,11 @@ from pathlib import Path
 
 import yaml
 
+if not __package__:  # run as a script
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from extract.command import guarded
+
 SEEDS = Path(__file__).parent
 BOM = b"\xef\xbb\xbf"
 CLOSE_IT = "close it, or double it if it is meant"
@@ -81,4 +86,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(guarded("seeds/check.py", lambda: main(sys.argv[1:])))

@@ -21,8 +21,16 @@ class Control:
 
     def call(self, name: str, arguments: dict[str, Any]) -> Any:
         """Call one of the methods below while nobody else changes anything."""
+        if name == "answered":  # which waits for others
+            return self._answered(**arguments)
         with self._backend.lock:
             return getattr(self, f"do_{name}")(**arguments)
+
+    def _answered(self, at_least: int, seconds: float) -> int:
+        """Return how many requests were answered, once they are enough or the time is over."""
+        with self._backend.answering:
+            self._backend.answering.wait_for(lambda: self._backend.answered >= at_least, seconds)
+            return self._backend.answered
 
     def do_begin_anew(self) -> None:
         """Forget everything."""
@@ -70,6 +78,10 @@ class Control:
         """End an import badly."""
         self._backend.imports.fail(import_id, state)
 
+    def do_imports(self) -> list[dict[str, Any]]:
+        """Return the last imports."""
+        return self._backend.imports.listed()
+
     def do_state_at(self, ts: int | None) -> dict[str, dict[str, str]]:
         """Return the truth."""
         return self._backend.store.state_at(self._backend.store.now() if ts is None else ts)
@@ -81,10 +93,6 @@ class Control:
     def do_forget_requests(self) -> None:
         """Empty it."""
         self._backend.requests.clear()
-
-    def do_answered(self) -> int:
-        """Return how many requests were answered."""
-        return self._backend.answered
 
     def do_faults_met(self) -> int:
         """Return how many requests met a fault."""

@@ -95,6 +95,10 @@ class Deployment:
         """End it in vain."""
         self._call("fail_import", import_id=import_id, state=state)
 
+    def imports(self) -> list[dict[str, Any]]:
+        """Return the last 20 imports as the deployment tells of them, the newest first."""
+        return self._call("imports")
+
     def state(self) -> dict[str, dict[str, str]]:
         """Return the truth: texts by id, by table."""
         return self._call("state_at", ts=None)
@@ -107,9 +111,12 @@ class Deployment:
         """Return what was asked of the deployment so far."""
         return self._call("requests")
 
-    def answered(self) -> int:
-        """Return how many requests were answered so far, faults among them: a cheap measure of how far a client is."""
-        return self._call("answered")
+    def answered(self, at_least: int = 0, seconds: float = 60) -> int:
+        """Return how many requests were answered, faults among them, once they are `at_least`, or after `seconds`.
+
+        It is a cheap measure of how far a client has come.
+        """
+        return self._call("answered", at_least=at_least, seconds=seconds)
 
     def forget_requests(self) -> None:
         """Begin the log of requests anew."""

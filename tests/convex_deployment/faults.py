@@ -54,6 +54,8 @@ ALL = (
     *("reset_before", "reset_after", "cut_body", "cut_chunked", "trickle", "wrong_length"),
 )
 """What requests meet unless a test says which kinds: what passes, and every client has to get over."""
+SOAKED = (*ALL, *map(str, GATEWAY_STATUSES), "proxy_404", "sign_in", TIMEOUT_AFTERWARDS)
+"""What requests meet in a soak, where there are enough for all kinds."""
 
 
 class Faults:

@@ -45,6 +45,8 @@ class Backend:
 
     def __init__(self, key: str):
         self.lock = threading.RLock()
+        self.answering = threading.Condition()
+        """Notified whenever one more was answered."""
         self.begin_anew(key)
 
     def begin_anew(self, key: str) -> None:
@@ -351,8 +353,9 @@ class Handler(BaseHTTPRequestHandler):
         self.backend.requests.append(record)
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             record["status"] = self._answer(method, parts.path, record["query"], body, fault)
-        with self.backend.lock:
+        with self.backend.answering:
             self.backend.answered += 1
+            self.backend.answering.notify_all()
 
     def _answer(self, method: str, path: str, query: dict[str, str], body: bytes, fault: str | None) -> int:
         backend = self.backend

@@ -16,6 +16,8 @@ class Settings:
     snapshot_page: int = 1024
     delta_rows: int = 128
     freshness_seconds: float = 30.0
+    freshness_rows: int | None = None
+    """Instead of the seconds: how many rows of the log a cursor may be behind, which no clock and no load changes."""
     retention_seconds: float = 14 * 86_400
     streaming_export: bool = True
     data_sync: str = "current"

@@ -22,7 +22,9 @@ from hypothesis import HealthCheck, settings
 
 from benchmarks.convex_zip import ZipStream
 from extract.cli import main
+from extract.command import TRACEBACK, guarded
 from extract.deployment import KEYS, URLS
+from extract.network import CERTIFICATES
 
 if TYPE_CHECKING:
     from live import Live
@@ -44,7 +46,8 @@ UNIFORM = b'"uniform"\n'
 @pytest.fixture
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what whoever runs the tests has set for `extract` out of them."""
-    for name in ("RAW_DIR", "EXPORT_ZIP_PASSWORD", "FORCE_COLOR", "NO_COLOR", *URLS, *KEYS):
+    network = [name for name in os.environ if name.upper().endswith("_PROXY")] + [*CERTIFICATES]
+    for name in ("RAW_DIR", "EXPORT_ZIP_PASSWORD", "FORCE_COLOR", "NO_COLOR", *URLS, *KEYS, *network):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("DBT_PROJECT_DIR", str(ROOT))
@@ -171,10 +174,7 @@ class Extract:
     capsys: pytest.CaptureFixture[str]
 
     def __call__(self, *arguments: str | Path) -> Result:
-        try:
-            code = main([*map(str, arguments), "--raw-dir", str(self.raw)])
-        except SystemExit as stop:  # argparse's way
-            code = int(str(stop.code))
+        code = guarded("extract", lambda: main([*map(str, arguments), "--raw-dir", str(self.raw)]))
         return Result(code, *self.capsys.readouterr())
 
     def load(self, *arguments: str | Path) -> dict[str, Any]:
@@ -198,6 +198,7 @@ def assert_failed_clearly(result: Result) -> None:
     assert result.err.count("\n") == 1
     assert result.err.endswith("\n")
     assert "Traceback" not in result.err
+    assert TRACEBACK not in result.err  # which would be an error that nobody foresaw
 
 
 @pytest.fixture
@@ -211,11 +212,11 @@ def extract(
 _IN_A_PROCESS = """\
 import json, resource, signal, sys
 from extract.cli import main
-from extract.deployment import KEYS, URLS
+from extract.command import guarded
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a background job may have been started without
 limit, no_limit = int(sys.argv.pop(1)), resource.RLIM_INFINITY
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit or no_limit, no_limit))
-code = main()
+code = guarded("extract", main)
 resource.setrlimit(resource.RLIMIT_FSIZE, (no_limit, no_limit))
 try:
     status = open("/proc/self/status").read()

@@ -155,3 +155,55 @@ def test_a_snapshot_that_is_stopped_leaves_nothing(live: Live, process: Process,
     assert child.returncode == 1
     assert said.endswith("interrupted; nothing of this run was landed\n")
     assert not list(tmp_path.glob("raw/.downloads*"))
+
+
+STEPS = ["/api/query", "/api/export/request", "/api/export/zip"]
+
+
+def test_a_web_page_is_taken_for_success_at_no_step(live: Live) -> None:
+    live.deployment.insert("palettes", *FILL)
+    for path in STEPS:
+        live.deployment.configure(faults={"kinds": ["sign_in"], "paths": [path]})
+        said = live.fails("snapshot", "--retry-for", "0.3s")
+        assert "something between us and Convex answered with a web page (“Sign in”" in said, path
+        assert live.left_behind() == set()
+    for path in STEPS:
+        live.deployment.configure(faults={"kinds": ["sign_in"], "paths": [path], "times": 2})
+        snapshot(live)
+        live.check()
+
+
+def test_an_export_that_nobody_made_is_not_waited_for_long(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("extract.snapshot.APPEARS_SECONDS", 0.3)
+    monkeypatch.setattr("extract.snapshot.REQUEST", "/api/query")  # where something answers, in JSON
+    assert "was asked for an export, and has none" in live.fails("snapshot")
+
+
+def test_a_download_that_is_cut_goes_on_where_it_was(live: Live) -> None:
+    """As long as it gets further, it isn't given up, however long that takes."""
+    live.deployment.insert("palettes", *FILL, {"text": "x" * 2000})
+    live.deployment.configure(download_ranges=True, export_body="short", export_body_times=8)
+    snapshot(live, "--retry-for", "0.7s")
+    live.check()
+    assert downloads(live) == [200, *[206] * 8]
+
+
+def test_a_download_that_is_cut_comes_again_where_the_server_gives_no_parts(live: Live) -> None:
+    live.deployment.insert("palettes", *FILL)
+    live.deployment.configure(export_body="short", export_body_times=2)
+    snapshot(live)
+    live.check()
+    assert downloads(live) == [200] * 3
+
+
+def downloads(live: Live) -> list[int]:
+    """Return the statuses of the downloads."""
+    requests = live.deployment.requests()
+    return [request["status"] for request in requests if request["path"].startswith("/api/export/zip/")]
+
+
+def test_a_download_that_is_slow_is_not_given_up(live: Live) -> None:
+    live.deployment.insert("palettes", *FILL)
+    live.deployment.configure(faults={"kinds": ["trickle"], "paths": ["/api/export/zip"], "pause": 0.1})
+    snapshot(live, "--retry-for", "0.2s")
+    live.check()

@@ -1,0 +1,47 @@
+"""The command line: judges the project, prints the report, and keeps it in target/governance/."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from extract.command import TRACEBACK_HELP
+from extract.errors import ExtractError
+from extract.settings import setting
+from governance.artefacts import make_artefacts
+from governance.coverage import coverage
+from governance.errors import GovernanceError
+from governance.judge import judge
+from governance.report import report
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Judge the project in the working directory, and return the exit code."""
+    _parser().parse_args(arguments)
+    try:
+        directory = Path(setting("DBT_TARGET_PATH") or "target") / "governance"
+        make_artefacts(directory)
+        rules = judge(directory)
+    except (GovernanceError, ExtractError) as error:
+        print(f"governance: {error}", file=sys.stderr)
+        return 1
+    manifest, catalog = (
+        json.loads((directory / f"{name}.json").read_text(encoding="utf-8")) for name in ("manifest", "catalog")
+    )
+    text = report(rules, coverage(manifest, catalog))
+    (directory / "report.md").write_text(text, encoding="utf-8")
+    print(text)
+    if broken := sum(bool(rule.breaches) for rule in rules):
+        print(f"governance: {broken} rules are broken; mend what is listed above", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog="python -m governance",
+        description="Hold the dbt project in the working directory to its conventions. The report is printed, and kept "
+        "in target/governance/ (DBT_TARGET_PATH). Exit code 1: a rule is broken, or the project can't be judged.",
+        epilog=f"Not needed to build or to publish; {TRACEBACK_HELP}.",
+    )
