@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from extract import __version__
-from extract.client import Client, NoAnswer
+from extract.client import ApiError, Client, NoAnswer, Unreachable
 from extract.command import TRACEBACK_HELP
 from extract.compact import COMPACT_AFTER, compact, keep_small
 from extract.deployment import deployment_of_settings
@@ -27,9 +27,10 @@ from extract.selection import Selection, declared_tables
 from extract.settings import raw_dir, setting
 from extract.snapshot import snapshot
 from extract.status import Status, status
-from extract.sync import Sync, Unrest
+from extract.sync import Sync
 from extract.terminal import Tell, bars
 from extract.text import visible
+from extract.trouble import Unrest
 
 DESCRIPTION = f"""\
 Land Convex documents in the raw zone, byte for byte, as immutable runs of Parquet files that dbt reads.
@@ -74,9 +75,12 @@ Fetch what has changed since the last sync, and land it as one run; nothing land
 
 The first sync fetches everything. What was fetched is kept as it comes: a sync that was cut goes on where it was.
 A run becomes visible only where its tables make one state that the deployment really had; while an import runs on the
-deployment, the sync waits. The tables are those that the dbt sources declare.
+deployment, the sync waits (--wait). The tables are those that the dbt sources declare.
 Needs a Convex plan with streaming export (self-hosted has it), and a key with the permissions deployment:data:view
-and deployment:backups:view. Deployments older than the Data Sync API are read by the older one.
+and deployment:backups:view. Deployments older than the Data Sync API are read by the older one; each start looks anew.
+
+What may pass (no connection, any 5xx, a proxy's 404) is tried again for --retry-for; --watch goes on after that, too.
+Where the deployment never answered, a wrong address, port or certificate is told within seconds.
 
 examples:
   python -m extract sync
@@ -145,7 +149,11 @@ def _parser() -> argparse.ArgumentParser:
     live.add_argument("--skip", action="append", default=[], metavar="TABLE", help="leave it out (repeatable)")
     live.add_argument("-v", "--verbose", action="store_true", help="tell of each request that is tried again")
     live.add_argument(
-        "--retry-for", type=duration, default=timedelta(minutes=10), metavar="TIME", help="give up after (10m)"
+        "--retry-for",
+        type=duration,
+        default=timedelta(minutes=10),
+        metavar="TIME",
+        help="give up when nothing came for so long (10m); a deployment that never answered, within seconds",
     )
 
     command = commands.add_parser(
@@ -170,6 +178,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--watch", type=_seconds, metavar="SECONDS", help="keep following, with such pauses")
     command.add_argument("--full", action="store_true", help="forget the cursor, and fetch every table anew")
+    command.add_argument(
+        "--wait", type=duration, default=timedelta(hours=1), metavar="TIME", help="wait so long for an import (1h)"
+    )
     command.set_defaults(run=_sync)
 
     command = commands.add_parser(
@@ -235,7 +246,9 @@ def _load(options: argparse.Namespace) -> None:
 
 def _client(options: argparse.Namespace, tell: Tell) -> Client:
     deployment = deployment_of_settings(options.url)
-    return Client(deployment, options.retry_for.total_seconds(), tell if options.verbose else lambda _text: None)
+    silent: Tell = lambda _text: None  # noqa: E731 (it needs its type)
+    report, news = (tell, silent) if options.verbose else (silent, tell)
+    return Client(deployment, options.retry_for.total_seconds(), report, news)
 
 
 def _live_selection(options: argparse.Namespace) -> Selection:
@@ -256,14 +269,14 @@ def _sync(options: argparse.Namespace) -> None:
     after = _compact_after(options)
     zone, selection = RawZone(raw_dir(options.raw_dir)), _live_selection(options)
     with bars("extract") as (progress, tell), _client(options, tell) as client, zone.lock(LIVE_LOCK):
-        sync = Sync(zone, client, selection, options.full, tell, progress)
+        sync = Sync(zone, client, selection, options.full, tell, progress, options.wait.total_seconds())
         if options.watch:
 
             def landed(run: RunSummary) -> None:
                 _print_landed(run, zone, options.json)
                 _keep_small(zone, after, options.json)
 
-            _watch(sync, options.watch, tell, landed)
+            _watch(sync, client, options.watch, tell, landed)
             return
         run = sync.once()
     if run:
@@ -275,15 +288,21 @@ def _sync(options: argparse.Namespace) -> None:
         print(f"nothing has changed on {client.deployment.url}")
 
 
-def _watch(sync: Sync, seconds: float, tell: Tell, landed: Callable[[RunSummary], None]) -> None:
-    """Sync again and again, until somebody ends it. What passes is waited for, ever longer."""
+def _watch(sync: Sync, client: Client, seconds: float, tell: Tell, landed: Callable[[RunSummary], None]) -> None:
+    """Sync again and again, until somebody ends it. What passes is waited for, ever longer.
+
+    So is what something before the deployment says in its place, once the deployment itself has answered.
+    """
     pause = seconds
     while True:
         try:
             if run := sync.once():
                 landed(run)
             pause = seconds
-        except (NoAnswer, FunctionError, Unrest) as error:
+        except (NoAnswer, ApiError, FunctionError, Unrest) as error:
+            is_final = isinstance(error, Unreachable) or (isinstance(error, ApiError) and bool(error.code))
+            if is_final or (isinstance(error, ApiError) and not client.has_answered):
+                raise
             pause = min(pause * 2, max(seconds, LONGEST_WATCH_PAUSE))
             tell(f"{error}. Trying again in {pause:g} s")
         try:

@@ -1,86 +1,111 @@
-"""HTTP to a Convex deployment: one pool of connections, time limits, retries, and errors that say what to do.
+"""HTTP to a Convex deployment: one pool of connections, time limits, retries, and downloads that go on where they were.
 
-Which answers are worth another try follows the classes of errors that a deployment knows (convex-backend,
-`crates/errors/src/lib.rs`): a deployment may also answer with an empty body, and a proxy before it with HTML.
+What an answer means, and whether another try is worth it, is in `extract.trouble`.
 """
 
 import json
+import random
 import re
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 import msgspec
-from tenacity import RetryCallState, Retrying, retry_if_exception_type
-from tenacity.wait import wait_exponential_jitter
 
 from extract import __version__
 from extract.deployment import Deployment
-from extract.errors import ExtractError
 from extract.network import http_client
-from extract.text import visible
+from extract.trouble import (
+    ApiError,
+    NoAnswer,
+    NotFound,
+    Passing,
+    Unreachable,
+    network_trouble,
+    refusal,
+    unreadable,
+    web_page,
+)
+
+__all__ = ["ApiError", "Client", "NoAnswer", "Unreachable", "read_nothing"]
 
 CLIENT = f"palette-analytics-extract-{__version__}"
 """`Convex-Client` must be `name-version`; a name that Convex doesn't know has no oldest version that it accepts."""
 
-RETRIED = frozenset({408, 421, 425, 429, 500, 502, 503, 504})
 CONNECT_SECONDS = 10
-READ_SECONDS = 330
-"""A deployment ends a request after 300 seconds, with an empty 408."""
-ANSWER_SECONDS = 1800
-"""The longest that one answer may take to arrive, however steadily it trickles."""
+SILENCE_SECONDS = 330
+"""The longest that nothing may come. A deployment ends a request after 300 seconds, with an empty 408."""
 FIRST_WAIT_SECONDS = 0.1
 LONGEST_WAIT_SECONDS = 30
 LONGEST_RETRY_AFTER_SECONDS = 300
+NEWS_SECONDS = 60
+"""How long nothing more is told of tries once something was told, unless each is asked for."""
+
+_RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})")
 
 T = TypeVar("T")
+Report = Callable[[str], None]
 
 
-class ApiError(ExtractError):
-    """An answer that another try wouldn't change. `code` is Convex's name for it, empty where the body had none."""
-
-    def __init__(self, status: int, code: str, message: str):
-        super().__init__(message)
-        self.status = status
-        self.code = code
+def _silent(_text: str) -> None:
+    pass
 
 
-class NoAnswer(ExtractError):
-    """Nothing but network errors and overload came for as long as was asked."""
+@dataclass
+class _Contact:
+    """What several clients of one deployment know together."""
 
-
-class _Passing(Exception):
-    """What another try may change. `retry_after` is in seconds, where the answer said so."""
-
-    def __init__(self, reason: str, retry_after: float | None = None):
-        super().__init__(reason)
-        self.retry_after = retry_after
+    has_answered: bool = False
+    told_at: float = -NEWS_SECONDS
 
 
 class Client:
-    """Sends requests to one deployment. Every request is safe to repeat, and is repeated for `retry_seconds`."""
+    """Sends requests to one deployment. Every request is safe to repeat, and is repeated for `retry_seconds`.
+
+    Where the deployment never answered, and what came looks like a mistake in the settings, it gives up within seconds.
+    `report` gets each try, `tell` only the first of a row, and one a minute after it.
+    """
 
     def __init__(
-        self, deployment: Deployment, retry_seconds: float = 600, report: Callable[[str], None] = lambda _text: None
+        self, deployment: Deployment, retry_seconds: float = 600, report: Report = _silent, tell: Report = _silent
     ):
         self.deployment = deployment
         self._retry_seconds = retry_seconds
         self._report = report
+        self._tell = tell
+        self._contact = _Contact()
+        self._is_borrowed = False
         self._http = http_client(
             deployment.url,
             headers={"Authorization": f"Convex {deployment.key}", "Convex-Client": CLIENT},
-            timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
+            timeout=httpx.Timeout(SILENCE_SECONDS, connect=CONNECT_SECONDS),
         )
 
     def __enter__(self) -> "Client":
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        self._http.close()
+        if not self._is_borrowed:
+            self._http.close()
+
+    @property
+    def has_answered(self) -> bool:
+        """Tell whether the deployment itself has ever answered, with a yes or a no of its own."""
+        return self._contact.has_answered
+
+    def with_patience(self, retry_seconds: float) -> "Client":
+        """Return a client over the same connections that tries for another time; 0: once."""
+        other = copy(self)
+        other._retry_seconds = retry_seconds
+        other._is_borrowed = True
+        return other
 
     def request(
         self,
@@ -90,26 +115,34 @@ class Client:
         params: Mapping[str, str] | None = None,
         body: Any = None,
         read: Callable[[bytearray], T] = json.loads,
+        is_missing: Callable[[], bool] = lambda: False,
     ) -> T:
         """Send a request and return what `read` makes of the answer; an answer that it can't read counts as cut.
 
-        `body` is sent as JSON, bytes as they are.
+        `body` is sent as JSON, bytes as they are. `is_missing` is asked after a 404 that isn't Convex's own whether the
+        backend doesn't have the path for sure; otherwise that passes.
 
         Raises ApiError for an answer that says no, NoAnswer if nothing better came within `retry_seconds`.
         """
 
         def attempt() -> T:
-            with self._answer(method, path, params, body) as answer:
-                content = bytearray()
-                for block in self._blocks(answer):
-                    content += block
+            try:
+                with self._answer(method, path, params=params, body=body) as answer:
+                    content = bytearray()
+                    for block in answer.iter_bytes():
+                        content += block
+                    if page := web_page(self.deployment, answer, content):
+                        raise page
+            except NotFound as error:
+                if is_missing():
+                    raise error.refusal from error
+                raise
             try:
                 return read(content)
             except msgspec.ValidationError:
                 raise  # it is whole, but of another form
             except (ValueError, RecursionError) as error:
-                start = visible(self._without_key(content[:10_000].decode(errors="replace")))[:40]
-                raise _Passing(f"the answer can't be read: it begins with {start!r}") from error
+                raise unreadable(self.deployment, content) from error
 
         return self._retrying(path, attempt)
 
@@ -118,126 +151,162 @@ class Client:
 
         `progress` gets the bytes so far, and all bytes where they are known.
 
-        A body shorter than its `Content-Length` is fetched again. Raises like `request`, and OSError.
+        A body that was cut goes on where it was, if the server can do that for sure, and comes again otherwise. It may
+        take any time as long as bytes come. Raises like `request`, and OSError.
         """
+        part = _Part(to)
 
         def attempt() -> str:
-            with self._answer("GET", path) as answer, to.open("wb") as file:
-                length = answer.headers.get("Content-Length", "")
-                total = int(length) if re.fullmatch("[0-9]{1,18}", length) else None
-                for block in self._blocks(answer):
-                    file.write(block)
-                    progress(file.tell(), total)
-                return answer.headers.get("Content-Disposition", "")
+            try:
+                with self._answer("GET", path, headers=part.wanted()) as answer:
+                    blocks = answer.iter_bytes()
+                    first = next(blocks, b"")
+                    is_start = answer.status_code == HTTPStatus.OK
+                    if is_start and (page := web_page(self.deployment, answer, first)):
+                        raise page
+                    with part.opened(answer) as file:
+                        for block in chain([first], blocks):
+                            file.write(block)
+                            part.furthest = max(part.furthest, file.tell())
+                            progress(file.tell(), part.total)
+                        if part.total not in (None, file.tell()):
+                            raise Passing(f"{file.tell():,} bytes came, where {part.total:,} were announced")
+                    return answer.headers.get("Content-Disposition", "")
+            except ApiError as error:
+                if error.status != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                    raise
+                part.begin_anew()
+                raise Passing(f"the server no longer has what was left to come ({error.status})") from error
 
-        return self._retrying(path, attempt)
+        return self._retrying(path, attempt, lambda: part.furthest)
 
     @contextmanager
     def _answer(
-        self, method: str, path: str, params: Mapping[str, str] | None = None, body: Any = None
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Generator[httpx.Response]:
-        """Send one request. Leaves with _Passing or ApiError unless the answer is 200."""
-        raw = {"content": body, "headers": {"Content-Type": "application/octet-stream"}}
-        sent: dict[str, Any] = raw if isinstance(body, bytes) else {"json": body}
+        """Send one request. Leaves with Passing or ApiError unless the answer is 200, or 206 where that was asked."""
+        kind = {"Content-Type": "application/octet-stream"} if isinstance(body, bytes) else {}
+        sent: dict[str, Any] = {"content": body} if isinstance(body, bytes) else {"json": body}
+        wanted = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT) if "Range" in (headers or {}) else (HTTPStatus.OK,)
         try:
-            with self._http.stream(method, path, params=params, **sent) as answer:
-                if answer.status_code != HTTPStatus.OK:
-                    raise self._refusal(path, answer)
+            with self._http.stream(method, path, params=params, headers={**kind, **(headers or {})}, **sent) as answer:
+                if answer.status_code not in wanted:
+                    answer.read()
+                    raise refusal(self.deployment, answer)
                 yield answer
         except (httpx.TransportError, httpx.DecodingError) as error:
-            said = visible(self._without_key(str(error)))[:300]
-            raise _Passing(f"{type(error).__name__}: {said or 'no answer'}") from error
+            raise network_trouble(self.deployment, error) from error
 
-    @staticmethod
-    def _blocks(answer: httpx.Response) -> Iterator[bytes]:
-        latest = time.monotonic() + ANSWER_SECONDS
-        for block in answer.iter_bytes():
-            if time.monotonic() > latest:
-                raise _Passing(f"the answer hadn't ended after {ANSWER_SECONDS} seconds")
-            yield block
+    def _retrying(self, path: str, attempt: Callable[[], T], furthest: Callable[[], int] = lambda: 0) -> T:
+        """Try until it works, or until `retry_seconds` have passed since it first failed, or last got further."""
+        tries, failed, best, since, may_be_done = 0, 0, 0, 0.0, False
+        while True:
+            tries += 1
+            try:
+                result = attempt()
+            except ApiError as error:
+                self._contact.has_answered |= bool(error.code)
+                raise
+            except Passing as error:
+                failed += 1
+                may_be_done |= error.may_be_done
+                if failed == 1 or furthest() > best:
+                    failed, best, since = 1, furthest(), time.monotonic()
+                is_fatal = error.patience is not None and not self._contact.has_answered
+                limit = min(self._retry_seconds, error.patience or 0) if is_fatal else self._retry_seconds
+                pause = _pause(failed, error.retry_after)
+                if time.monotonic() - since + pause > limit:
+                    raise self._given_up(path, error, tries, limit, is_fatal, may_be_done) from error
+                self._tell_of_try(path, error, tries + 1, pause, limit)
+                time.sleep(pause)
+            else:
+                self._contact.has_answered = True
+                return result
 
-    def _refusal(self, path: str, answer: httpx.Response) -> Exception:
-        answer.read()
-        code, message = _code_and_message(answer)
-        status = answer.status_code
-        name = self._without_key(" ".join(part for part in (str(status), code) if part))
-        if status in RETRIED or (status == HTTPStatus.NOT_FOUND and path.startswith("/api/query") and not code):
-            return _Passing(name, _retry_after(answer))
-        told = self._without_key(message)[:300]
-        return ApiError(status, code, self._advice(status, code, told, name, answer))
-
-    def _advice(self, status: int, code: str, told: str, name: str, answer: httpx.Response) -> str:
+    def _given_up(
+        self, path: str, error: Passing, tries: int, limit: float, is_fatal: bool, may_be_done: bool
+    ) -> NoAnswer:
         url = self.deployment.url
-        if code == "StreamingExportNotEnabled":
-            return (
-                f"{url} doesn't offer streaming export, which needs a Convex plan that has it: "
-                "land a whole export with python -m extract snapshot, which every plan has"
-            )
-        if code == "OperationNotPermitted":
-            return f"{url} says that the key may not do this: {told}. Make a key that has the permission"
-        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            return (
-                f"{url} doesn't accept the key ({name}: {told}): set {self.deployment.key_setting} to a key of this "
-                "deployment, which the dashboard makes under Settings"
-            )
-        if code == "BackendIsNotRunning":
-            return f"{url} is paused or disabled ({told}): resume the deployment in the dashboard, then try again"
-        if 300 <= status < 400:
-            target = self._without_key(visible(answer.headers.get("Location", "elsewhere")))
-            return f"{url} sends requests on to {target}: set CONVEX_URL to the deployment's own address"
-        return f"{url} answered {name}{f': {told}' if told else ''}"
-
-    def _retrying(self, path: str, attempt: Callable[[], T]) -> T:
-        backoff = wait_exponential_jitter(
-            multiplier=FIRST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS, jitter=FIRST_WAIT_SECONDS
+        if is_fatal:
+            return Unreachable(f"can't reach {url}: {error}. {error.advice}", may_be_done)
+        return NoAnswer(
+            f"no answer from {url} to {path} in {tries} attempt(s) over {limit:g} seconds; the last: {error}. "
+            f"{error.advice}",
+            may_be_done,
         )
 
-        def wait(state: RetryCallState) -> float:
-            error = state.outcome.exception() if state.outcome else None
-            asked = error.retry_after if isinstance(error, _Passing) else None
-            return backoff(state) if asked is None else min(asked, LONGEST_RETRY_AFTER_SECONDS)
-
-        failed_at: list[float] = []
-
-        def stop(state: RetryCallState) -> bool:
-            """Tell whether the next try would come too late. The time counts from the first failure."""
-            failed_at.append(time.monotonic())
-            return failed_at[-1] - failed_at[0] + state.upcoming_sleep > self._retry_seconds
-
-        def before_sleep(state: RetryCallState) -> None:
-            reason = state.outcome.exception() if state.outcome else ""
-            seconds = state.next_action.sleep if state.next_action else 0
-            self._report(f"{path}: {reason}; attempt {state.attempt_number + 1} in {seconds:.1f} s")
-
-        retrying = Retrying(
-            retry=retry_if_exception_type(_Passing),
-            wait=wait,
-            stop=stop,
-            before_sleep=before_sleep,
-            reraise=True,
-        )
-        try:
-            return retrying(attempt)
-        except _Passing as error:
-            tries = retrying.statistics["attempt_number"]
-            raise NoAnswer(
-                f"no answer from {self.deployment.url} to {path} in {tries} attempt(s) over {self._retry_seconds:g} "
-                f"seconds; the last: {error}. Check the address and the network, then try again"
-            ) from error
-
-    def _without_key(self, text: str) -> str:
-        """Return the text without the key, which a server might repeat."""
-        return self.deployment.without_key(text)
+    def _tell_of_try(self, path: str, error: Passing, number: int, pause: float, limit: float) -> None:
+        self._report(f"{path}: {error}; attempt {number} in {pause:.1f} s")
+        if time.monotonic() - self._contact.told_at >= NEWS_SECONDS:
+            self._contact.told_at = time.monotonic()
+            self._tell(f"{path}: {error}; trying again, for up to {limit:g} s (-v tells of each try)")
 
 
-def _code_and_message(answer: httpx.Response) -> tuple[str, str]:
-    try:
-        content = answer.json()
-        return visible(str(content.get("code") or "")), visible(str(content.get("message") or ""))
-    except (ValueError, AttributeError):
-        return "", ""
+class _Part:
+    """A file that comes, maybe in several parts."""
+
+    def __init__(self, path: Path):
+        self.total: int | None = None
+        self.furthest = 0
+        """The most bytes that were ever here."""
+        self._path = path
+        self._size = 0
+        self._mark = ""
+        """By what the server knows the same body again, where it gives parts of it."""
+
+    def wanted(self) -> dict[str, str]:
+        """Return the headers that ask for what is still missing."""
+        whole = {"Accept-Encoding": "identity"}
+        if not self._mark or not self._size:
+            return whole
+        return whole | {"Range": f"bytes={self._size}-", "If-Range": self._mark}
+
+    def begin_anew(self) -> None:
+        """Have the next request ask for everything."""
+        self._mark = ""
+
+    @contextmanager
+    def opened(self, answer: httpx.Response) -> Generator[Any]:
+        """Open the file where the answer goes on. Raises Passing where it doesn't fit what is here."""
+        mark = answer.headers.get("ETag", "")
+        if answer.status_code == HTTPStatus.PARTIAL_CONTENT:
+            place = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+            start, total = (int(place[1]), int(place[2])) if place else (None, None)
+            if start != self._size or mark != self._mark or self.total not in (None, total):
+                self.begin_anew()
+                raise Passing("a part came that doesn't fit what was there")
+            self.total = total
+        else:
+            length = answer.headers.get("Content-Length", "")
+            is_plain = "Content-Encoding" not in answer.headers
+            self._size = 0
+            self.total = int(length) if is_plain and re.fullmatch("[0-9]{1,18}", length) else None
+            gives_parts = is_plain and answer.headers.get("Accept-Ranges") == "bytes"
+            self._mark = mark if gives_parts and mark.startswith('"') else ""
+        with self._path.open("r+b" if self._size else "wb") as file:
+            file.seek(self._size)
+            file.truncate()
+            try:
+                yield file
+            finally:
+                self._size = file.tell()
 
 
-def _retry_after(answer: httpx.Response) -> float | None:
-    text = answer.headers.get("Retry-After", "")
-    return float(text) if re.fullmatch("[0-9]{1,9}", text) else None
+def _pause(failed: int, retry_after: float | None) -> float:
+    """Return the seconds until the next try."""
+    if retry_after is not None:
+        return min(retry_after, LONGEST_RETRY_AFTER_SECONDS)
+    backoff = min(FIRST_WAIT_SECONDS * 2 ** min(failed - 1, 16), LONGEST_WAIT_SECONDS)
+    return backoff + random.uniform(0, FIRST_WAIT_SECONDS)  # noqa: S311 (no secret)
+
+
+def read_nothing(content: bytearray) -> None:
+    """Read an answer that says nothing: its body is empty, or JSON."""
+    if content:
+        json.loads(content)

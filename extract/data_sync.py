@@ -1,19 +1,17 @@
 """The Data Sync API: `POST /api/v1/data/sync` (convex-backend, `crates/local_backend/src/streaming_export.rs`)."""
 
-import time
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
+from extract.backend import lacks_data_sync
 from extract.client import ApiError, Client
 from extract.errors import ExtractError
-from extract.pages import CursorExpired, Page, decode_page, selection_of
+from extract.pages import NO_LONGER_KEPT, CursorExpired, Page, decode_page, selection_of
 from extract.rawzone import TableName
 
 PATH = "/api/v1/data/sync"
-NOT_FOUND_PAUSES = (0.1, 0.4)
-"""Seconds after a 404: a deployment that has just been made may give one for a moment."""
 
 
 class NoDataSync(Exception):
@@ -30,20 +28,18 @@ class DataSync:
         self._client = client
 
     def fetch(self, cursor: str | None, tables: list[TableName]) -> tuple[Page, bytes | bytearray]:
-        """Return the page after `cursor`, see `PageSource`. Raises NoDataSync where there is no such API."""
-        for pause in NOT_FOUND_PAUSES:
-            try:
-                return self._page(cursor, tables)
-            except NoDataSync:
-                time.sleep(pause)
-        return self._page(cursor, tables)
-
-    def _page(self, cursor: str | None, tables: list[TableName]) -> tuple[Page, bytes | bytearray]:
+        """Return the page after `cursor`, see `PageSource`. Raises NoDataSync where there is no such API for sure."""
         body: dict[str, Any] = {"selection": selection_of(tables)}
         if cursor is not None:
             body["cursor"] = cursor
         try:
-            return self._client.request("POST", PATH, body=body, read=lambda text: (decode_page(text), text))
+            return self._client.request(
+                "POST",
+                PATH,
+                body=body,
+                read=lambda text: (decode_page(text), text),
+                is_missing=lacks_data_sync(self._client),
+            )
         except msgspec.ValidationError as error:
             raise ExtractError(
                 f"{self._client.deployment.url} answers {PATH} in another form than that of 2026-07-21 ({error}): "
@@ -51,19 +47,14 @@ class DataSync:
             ) from error
         except ApiError as error:
             if error.code == "DataSyncCursorExpired":
-                raise CursorExpired from error
+                raise CursorExpired(NO_LONGER_KEPT) from error
             if error.code == "InvalidDataSyncCursor":
                 raise ExtractError(
                     f"{error}. The deployment was restored from a backup or moved: if it is still the right one, "
                     "begin again with python -m extract sync --full"
                 ) from error
             if error.status == HTTPStatus.NOT_FOUND and not error.code:
-                if cursor is None:
-                    raise NoDataSync from error
-                raise ExtractError(
-                    f"{self._client.deployment.url} answers 404 to {PATH}, which it had before: run the command again. "
-                    "If the backend is another, older one now, begin again with python -m extract sync --full"
-                ) from error
+                raise NoDataSync from error
             raise
 
     def forget(self, cursor: str, dirty: list[TableName], tables: list[TableName]) -> tuple[Page, bytes | bytearray]:

@@ -9,6 +9,8 @@ import msgspec
 
 from extract.rawzone import TableName
 
+NO_LONGER_KEPT = "the deployment no longer keeps the changes since the last sync"
+
 
 class Status(msgspec.Struct):
     """Only at `upToDate` and `stale` does all that has come so far make one state, that of `snapshotTs`."""
@@ -90,4 +92,4 @@ class PageSource(Protocol):
 
 
 class CursorExpired(Exception):
-    """What came after the cursor is no longer kept: only a sync from the beginning helps."""
+    """What came after the cursor can't be had: only a sync from the beginning helps. Says why."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -15,17 +16,26 @@ from extract.client import Client
 from extract.errors import ExtractError
 from extract.rawzone import TableName
 from extract.text import visible
+from extract.trouble import not_permitted
 
 RESTING = frozenset({"uploaded", "waiting_for_confirmation"})
 FAILED = frozenset({"failed", "canceled", "cancelled"})
 ENDED = FAILED | {"completed"}
 Nanoseconds = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,19}$")]
+OLDEST_BACKEND = "2025-07-01"
+"""Self-hosted backends that were built earlier have no API that tells of changes."""
+_PERMISSION = re.compile(r"do not have permission", re.IGNORECASE)
+_NO_FUNCTION = re.compile(r"Could not find (public )?function", re.IGNORECASE)
 _NO_COMPONENT = re.compile(r"Component .*not found", re.IGNORECASE)
 ALL_ITEMS = {"cursor": None, "numItems": 10_000}
 
 
 class FunctionError(ExtractError):
     """A system function of the deployment failed."""
+
+
+class FunctionMissing(ExtractError):
+    """The deployment doesn't have the system function: it is older than the function is."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,7 @@ class Import:
     id: str
     state: str
     tables: frozenset[TableName] | None
+    began: datetime | None = None
 
     @property
     def is_running(self) -> bool:
@@ -45,12 +56,21 @@ class Import:
         """Tell whether it may write one of the tables."""
         return self.tables is None or not self.tables.isdisjoint(tables)
 
+    def __str__(self) -> str:
+        """Say which it is: what it writes, and since when."""
+        tables = f" of {', '.join(sorted(map(str, self.tables)))}" if self.tables else ""
+        since = f", begun {self.began:%Y-%m-%d %H:%M} UTC" if self.began else ""
+        return f"import {visible(self.id)}{tables} ({visible(self.state)}{since})"
+
 
 @dataclass(frozen=True)
 class TableLook:
-    """A table at one moment: the number of its documents, and the `_id` of the oldest of them, if any."""
+    """A table at one moment: the number of its documents, and the `_id` of the oldest of them, if any.
 
-    size: int
+    `size` is None where an older backend can't tell it, and the table isn't empty.
+    """
+
+    size: int | None
     oldest: str | None
 
 
@@ -89,10 +109,15 @@ class _Import(msgspec.Struct):
     id: str = msgspec.field(name="_id")
     state: _State
     checkpoints: list[_Checkpoint] | None = None
+    created: float | None = msgspec.field(name="_creationTime", default=None)
 
 
 class Queries:
-    """Asks a deployment's system functions. Each method raises ExtractError for an answer of another form."""
+    """Asks a deployment's system functions. Each method raises ExtractError for an answer of another form.
+
+    Each raises FunctionError where the function fails, FunctionMissing where the backend is too old to have it, and
+    ApiError where the key may not ask it.
+    """
 
     def __init__(self, client: Client):
         self._client = client
@@ -100,7 +125,10 @@ class Queries:
     def imports(self) -> list[Import]:
         """Return the last 20 imports."""
         found = self._call("_system/cli/queryImport:list", {}, list[_Import] | None) or []
-        return [Import(content.id, content.state.state, self._imported(content)) for content in found]
+        return [
+            Import(content.id, content.state.state, self._imported(content), _time(content.created))
+            for content in found
+        ]
 
     def one_import(self, import_id: str) -> dict[str, Any] | None:
         """Return an import as the deployment has it; its 64-bit integers are decimal strings."""
@@ -125,9 +153,16 @@ class Queries:
 
     def look(self, table: TableName) -> TableLook:
         """Return how many documents a table has, and the oldest of them."""
-        size = self.size(table)
-        oldest = self.oldest(table) if size else None
-        return TableLook(size, str(oldest.get("_id")) if oldest else None)
+        size = self.size_if_told(table)
+        oldest = self.oldest(table) if size != 0 else None
+        return TableLook(size if oldest or size is not None else 0, str(oldest.get("_id")) if oldest else None)
+
+    def size_if_told(self, table: TableName) -> int | None:
+        """Return how many documents a table has; None where the backend is older than that function (2025-10)."""
+        try:
+            return self.size(table)
+        except FunctionMissing:
+            return None
 
     def oldest(self, table: TableName) -> dict[str, Any] | None:
         """Return the oldest document of a table; its 64-bit integers are decimal strings."""
@@ -149,12 +184,19 @@ class Queries:
         try:
             if answer["status"] == "success":
                 return msgspec.convert(answer.get("value"), kind)
-            message = visible(deployment.without_key(str(answer["errorMessage"])))[:300]
+            message = visible(deployment.without_key(first_line(str(answer["errorMessage"]))))[:300]
         except (msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
             raise ExtractError(
                 f"{deployment.url} answers {path} in a form that isn't known ({error}): upgrade the backend, "
                 "or this project"
             ) from error
+        if _PERMISSION.search(message):
+            raise not_permitted(deployment, message)
+        if _NO_FUNCTION.search(message):
+            raise FunctionMissing(
+                f"{deployment.url} has no {path}: the backend is too old. Upgrade it: {OLDEST_BACKEND} is the oldest "
+                "that is supported"
+            )
         raise FunctionError(f"{deployment.url} can't answer {path}: {message}")
 
     @staticmethod
@@ -169,3 +211,16 @@ class Queries:
             return TableName(component, table)
         except ValueError as error:
             raise ExtractError(f"{self._client.deployment.url} names a table that can't be one: {error}") from None
+
+
+def first_line(message: str) -> str:
+    """Return what a function's failure says, without the request's id, Convex's headings, and the stack below it."""
+    lines = [re.sub(r"^\[Request ID: [^\]]*\]\s*", "", line.strip()) for line in message.splitlines()]
+    told = [re.sub(r"^(Server Error:?|Uncaught (\w*Error)?:?)\s*", "", line) for line in lines]
+    return next((line for line in told if line), "it doesn't say why")
+
+
+def _time(milliseconds: float | None) -> datetime | None:
+    with suppress(ValueError, OverflowError, OSError, TypeError):
+        return datetime.fromtimestamp((milliseconds or 0) / 1000, UTC) if milliseconds else None
+    return None

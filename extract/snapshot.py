@@ -13,15 +13,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from extract.archives import check_zip
-from extract.client import ApiError, Client
+from extract.client import ApiError, Client, read_nothing
 from extract.errors import ExtractError
 from extract.load import Progress, load, no_progress
 from extract.queries import Export, Queries
 from extract.rawzone import LIVE_LOCK, RawZone, RunSummary
 from extract.selection import Selection
 from extract.text import visible
+from extract.trouble import Unrest
 
 DOWNLOADS = ".downloads"
+REQUEST, NO_FILES = "/api/export/request/zip", {"includeStorage": "false"}
+APPEARS_SECONDS = 60
+"""An export is listed before the request for it is answered."""
 DOWNLOAD_TRIES = 3
 RUNNING = ("requested", "in_progress")
 FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS = 0.2, 5.0
@@ -119,7 +123,7 @@ class _Exports:
         told = False
         while True:
             try:
-                self._client.request("POST", "/api/export/request/zip", params={"includeStorage": "false"}, read=bytes)
+                self._client.request("POST", REQUEST, params=NO_FILES, read=read_nothing)
                 break
             except ApiError as error:
                 if error.code != "ExportInProgress":
@@ -131,11 +135,17 @@ class _Exports:
                 told = True
             time.sleep(next(pauses))
         self._report("asked for an export")
+        latest = time.monotonic() + APPEARS_SECONDS
         while (export := self._newer_than(known)) is None:
+            if time.monotonic() > latest:
+                raise Unrest(
+                    f"{self._url} was asked for an export, and has none {APPEARS_SECONDS} seconds later: something "
+                    "between may have answered in its place. Nothing was landed; run the command again"
+                )
             time.sleep(next(pauses))
         export = self._waited_for(export)
         if export.state != "completed":
-            raise ExtractError(
+            raise Unrest(
                 f"the export on {self._url} ended as {visible(str(export.state))}: run the command again to ask for "
                 "another one. Nothing was landed"
             )
@@ -175,9 +185,7 @@ class _Exports:
             found = _NAME.search(name)
             made = found[1] if found else export.start_ts or 0
             return part.rename(folder / f"snapshot_deployment_{made}.zip")
-        raise ExtractError(
-            f"the export came damaged from {self._url}, {DOWNLOAD_TRIES} times. Nothing was landed; try again"
-        )
+        raise Unrest(f"the export came damaged from {self._url}, {DOWNLOAD_TRIES} times. Nothing was landed; try again")
 
     def _pauses(self) -> Generator[float]:
         """Yield how long to wait before the next look. Raises ExtractError when the time is over."""
@@ -185,7 +193,7 @@ class _Exports:
         while time.monotonic() < self._deadline:
             yield seconds
             seconds = min(seconds * 1.5, LONGEST_POLL_SECONDS)
-        raise ExtractError(
+        raise Unrest(
             f"the export on {self._url} isn't done yet: run the command again with --reuse 24h to take it when it is, "
             "or give it longer with --wait. Nothing was landed"
         )

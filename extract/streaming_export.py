@@ -7,13 +7,26 @@ have, with their metadata among the fields; they are brought to the text that Da
 
 import base64
 import re
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
+from extract.backend import lacks_older_api
 from extract.client import ApiError, Client
 from extract.errors import ExtractError
-from extract.pages import CursorExpired, Page, Pagination, Status, Truncate, Value, decode_page, selection_of
+from extract.pages import (
+    NO_LONGER_KEPT,
+    CursorExpired,
+    Page,
+    Pagination,
+    Status,
+    Truncate,
+    Value,
+    decode_page,
+    selection_of,
+)
+from extract.queries import OLDEST_BACKEND
 from extract.rawzone import TableName
 
 FORMAT = "convex_encoded_json"
@@ -61,6 +74,7 @@ class StreamingExport:
 
     def __init__(self, client: Client):
         self._client = client
+        self._is_after_conflict = False
 
     def fetch(self, cursor: str | None, tables: list[TableName]) -> tuple[Page, bytes | bytearray]:
         """Return the page after `cursor`, see `PageSource`."""
@@ -100,16 +114,34 @@ class StreamingExport:
         answer = self._ask(
             "document_deltas", {"format": FORMAT, "selection": selection_of(tables, "incl", "excl"), "cursor": after}
         )
+        self._is_after_conflict = False
         ts = int(answer.cursor or after)
         status = Status("stale" if answer.hasMore else "upToDate", ts)
         return _page(status, [], answer, _Cursor([*map(str, tables)], delta=ts), tables)
 
     def _ask(self, endpoint: str, body: dict[str, Any]) -> _Answer:
         try:
-            return self._client.request("POST", f"/api/{endpoint}", body=body, read=_decode_answer)
+            return self._client.request(
+                "POST",
+                f"/api/{endpoint}",
+                body=body,
+                read=_decode_answer,
+                is_missing=lacks_older_api(self._client),
+            )
         except ApiError as error:
             if error.code in EXPIRED:
-                raise CursorExpired from error
+                raise CursorExpired(NO_LONGER_KEPT) from error
+            if error.status == HTTPStatus.CONFLICT and endpoint == "document_deltas" and not self._is_after_conflict:
+                self._is_after_conflict = True
+                raise CursorExpired(
+                    "the deployment's changes can't be followed on (409), as after an import"
+                ) from error
+            if error.status == HTTPStatus.NOT_FOUND and not error.code:
+                raise ExtractError(
+                    f"{self._client.deployment.url} has no API that tells of changes: upgrade the backend, of which "
+                    f"{OLDEST_BACKEND} is the oldest that is supported, or land a whole export with "
+                    "python -m extract snapshot"
+                ) from error
             raise
 
 

@@ -17,10 +17,12 @@ from typing import Any
 import msgspec
 
 from extract import current
+from extract.backend import has_data_sync
 from extract.changes import write_pages
 from extract.client import ApiError, Client
 from extract.current import Current
 from extract.data_sync import DataSync, NoDataSync
+from extract.deployment import normalised
 from extract.errors import ExtractError
 from extract.journal import Header, Journal, lineage, new_header
 from extract.lines import prefetched
@@ -31,8 +33,11 @@ from extract.rawzone import RawZone, RunSummary, RunWriter, TableName
 from extract.selection import Selection
 from extract.snapshot import fetched_snapshot
 from extract.streaming_export import StreamingExport
+from extract.trouble import Unrest
 
 ROUNDS = 12
+WAIT_SECONDS = 3600
+"""The longest that a running import is waited for."""
 LISTED_IMPORTS = 20
 POLL_SECONDS = 0.5
 
@@ -48,10 +53,6 @@ class _Look:
 
     def states(self) -> dict[str, str]:
         return {found.id: found.state for found in self.imports}
-
-
-class Unrest(ExtractError):
-    """The deployment changed its tables all the time: a later try may find it at rest."""
 
 
 class _Overtaken(Exception):
@@ -81,10 +82,13 @@ class Sync:
         is_full: bool = False,
         report: Report = lambda _text: None,
         progress: Progress = no_progress,
+        wait_seconds: float = WAIT_SECONDS,
     ):
         self._zone = zone
         self._client = client
         self._selection = selection
+        self._is_full = is_full
+        self._wait_seconds = wait_seconds
         self._tables = selection.names()
         self._queries = Queries(client)
         self._report = report
@@ -92,7 +96,8 @@ class Sync:
         self._expected: int | None = None
         self._source: PageSource = DataSync(client)
         self._journal = Journal(zone)
-        self._open(is_full)
+        self._is_open = False
+        self._check_address()
 
     def once(self) -> RunSummary | None:
         """Fetch what is new and land it as one run; None where nothing has changed.
@@ -104,6 +109,7 @@ class Sync:
         failed: FunctionError | None = None
         for rounds_left in reversed(range(ROUNDS)):
             try:
+                self.open()
                 for table, reason in wrong.items():
                     self._report(f"{table}: {reason}: fetching it anew")
                 if wrong:
@@ -112,8 +118,8 @@ class Sync:
                     wrong = {}
                 failed = None
                 return self._round(repaired, is_last=not rounds_left)
-            except CursorExpired:
-                self._restart("the deployment no longer keeps the changes since the last sync: every table comes anew")
+            except CursorExpired as error:
+                self._restart(f"{error}: every table comes anew")
             except NoDataSync:
                 self._fall_back()
             except _Overtaken:
@@ -132,15 +138,36 @@ class Sync:
 
     # Where the pages begin
 
-    def _open(self, is_full: bool) -> None:
+    def _check_address(self) -> None:
+        """Raise ExtractError if the raw zone follows another deployment. One of which nothing ever came is none."""
         state, url, header = self._zone.newest(), self._client.deployment.url, self._journal.header
+        if header and not header.covered and not self._journal.notes:
+            header = self._journal.header = None
         held = header.url if header else (state.sync or {}).get("url") if state else None
-        if held and held != url and not is_full:
+        if held and normalised(held) != normalised(url) and not self._is_full:
             raise ExtractError(
                 f"{self._zone.directory} follows {held}, not {url}: set RAW_DIR to another folder, or let this one "
                 "begin again with --full"
             )
-        if is_full:
+
+    def open(self) -> None:
+        """Find where the pages begin, once the deployment has answered. `once` does this by itself."""
+        if self._is_open:
+            return
+        self._queries.imports()
+        self._find_beginning()
+        if self._header.api == StreamingExport.name:
+            if has_data_sync(self._client):
+                self._restart("the deployment has the Data Sync API now: every table comes anew, once")
+            else:
+                self._source = StreamingExport(self._client)
+        if self._journal.notes and not self._is_idle():
+            self._report(f"going on after {len(self._journal.notes)} page(s) that an earlier sync received")
+        self._is_open = True
+
+    def _find_beginning(self) -> None:
+        state, header = self._zone.newest(), self._journal.header
+        if self._is_full:
             self._restart("as --full asks, every table comes anew")
         elif header and state and state.sync and state.sync["journal"] == header.id:
             landed = state.sync["page"]
@@ -157,10 +184,6 @@ class Sync:
             self._begin(state, is_full=True, api=self._source.name)
             if state:
                 self._report(f"the newest run came from a {state.source['type']}: every table comes anew, once")
-        if self._header.api == StreamingExport.name:
-            self._source = StreamingExport(self._client)
-        if self._journal.notes and not self._is_idle():
-            self._report(f"going on after {len(self._journal.notes)} page(s) that an earlier sync received")
 
     def _begin(self, state: RunSummary | None, is_full: bool, api: str) -> None:
         header = new_header(state, self._client.deployment.url, api, is_full, datetime.now(UTC).isoformat())
@@ -174,9 +197,18 @@ class Sync:
         self._header.notes.append(reason)
 
     def _fall_back(self) -> None:
-        self._report("the deployment is older than the Data Sync API: using list_snapshot and document_deltas")
+        """Go on with the older API. Each start looks whether the newer one is there."""
         self._source = StreamingExport(self._client)
-        self._begin(self._zone.newest(), is_full=True, api=self._source.name)
+        reason = "the deployment is older than the Data Sync API: using list_snapshot and document_deltas"
+        if self._is_new():
+            self._report(reason)
+            self._begin(self._zone.newest(), is_full=True, api=self._source.name)
+        else:
+            self._restart(f"{reason}; every table comes anew")
+
+    def _is_new(self) -> bool:
+        """Tell whether nothing has come so far, in this zone or in this journal."""
+        return self._zone.newest() is None and not self._journal.notes
 
     @property
     def _header(self) -> Header:
@@ -240,14 +272,22 @@ class Sync:
         look = self._wait_for_imports(look)
         self._cover(look, self._journal.newest())
         if self._expected is None and self._header.is_full:
-            self._expected = sum(map(self._queries.size, look.tables))
+            self._expected = sum(self._queries.size_if_told(table) or 0 for table in look.tables)
         return look
 
     def _wait_for_imports(self, look: _Look) -> _Look:
-        told = False
-        while any(found.is_running and found.touches(self._tables) for found in look.imports):
+        """Look again until no import of the followed tables is running. Raises Unrest where that takes too long."""
+        deadline, told = time.monotonic() + self._wait_seconds, False
+        while running := [found for found in look.imports if found.is_running and found.touches(self._tables)]:
+            named = ", ".join(map(str, running))
+            if time.monotonic() >= deadline:
+                raise Unrest(
+                    f"{named} didn't end on {self._client.deployment.url} in {self._wait_seconds:g} seconds. Nothing "
+                    "half done was landed: run the command again when it has ended, cancel it in the dashboard, or "
+                    "wait longer with --wait"
+                )
             if not told:
-                self._report("an import is running on the deployment: waiting until it is done")
+                self._report(f"{named} is running on the deployment: waiting until it is done")
                 told = True
             time.sleep(POLL_SECONDS)
             look = self._look()
@@ -390,7 +430,8 @@ class Sync:
         A table that is still the same has its oldest document among ours, and no truncate came after the page. Its
         number of documents is ours; or, if it is being written, differs by no more than the changes that came after.
         Where no truncates are told, our oldest document has to be its oldest too, unless it was deleted meanwhile.
-        What stays unsure to the last is wrong enough for a whole export.
+        What stays unsure to the last is wrong enough for a whole export. An older backend may not tell the numbers:
+        there, the oldest document and what imports left (see `_suspects`) have to do.
         """
         tables, unsure, wrong = {}, {}, {}
         runs = self._zone.standing_runs()
@@ -404,7 +445,8 @@ class Sync:
             known = _known(table, runs[-1].sync if runs and not written.exists() else None, look)
             ours = known or current.read(files, look.oldest)
             has_oldest = ours.has_asked or not look.oldest
-            numbers = f"{ours.documents:,} document(s) came, and the deployment has {look.size:,} or others"
+            theirs = "others" if look.size is None else f"{look.size:,} or others"
+            numbers = f"{ours.documents:,} document(s) came, and the deployment has {theirs}"
             tables[str(table)] = {
                 "documents": ours.documents,
                 "oldest": ours.oldest,
@@ -418,7 +460,7 @@ class Sync:
                 wrong[table] = numbers
             elif not has_oldest:
                 unsure[table] = "its oldest document didn't come"
-            elif abs(ours.documents - look.size) > len(later[place]):
+            elif look.size is not None and abs(ours.documents - look.size) > len(later[place]):
                 wrong[table] = numbers
             elif not self._source.tells_truncates and ours.oldest not in (look.oldest, None, *later[place]):
                 wrong[table] = "another table has taken its name"
@@ -482,10 +524,14 @@ class Sync:
                 run.sync["tables"] = {table.name: {"documents": table.rows, "verified": True} for table in run.tables}
 
         try:
-            with fetched_snapshot(self._client, self._zone, report=self._report) as path:
+            with fetched_snapshot(
+                self._client, self._zone, wait_seconds=self._wait_seconds, report=self._report
+            ) as path:
                 source = {"type": "snapshot", "name": self._client.deployment.name, "bytes": path.stat().st_size}
                 run = load(path, self._zone, self._selection, source=source, absent=self._tables, describe=describe)
         except ApiError as error:
+            if not error.code:
+                raise
             raise ExtractError(
                 f"{names} can't be had for sure page by page, as what an import left may hide under the name, and a "
                 f"whole export was refused: {error}. If no import failed, --full helps too"

@@ -4,6 +4,9 @@
 don't, tables dropped and made again; a fifth of all requests meets a fault; `extract sync --watch` and now and then
 `extract compact` are ended with SIGKILL at random moments. After each kill, what a build would see then has to be a
 state that the deployment really had. At the end, when all is quiet, it has to be the deployment's state, byte by byte.
+
+No outcome hangs on the clock, so that a busy machine makes it slow, not wrong: a process is killed when the deployment
+has answered a drawn number of requests, the deployment changes so often per request, and imports take so many changes.
 """
 
 import argparse
@@ -23,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from convex_deployment.control import ROOT, Deployment
+from convex_deployment.faults import SOAKED
 from raw_zone_reader import Reader, State
 from rich.console import Console
 from rich.table import Table
@@ -31,34 +35,48 @@ FOLLOWED = ("palettes", "palette_tags", "prompt_versions", "tag_batches", "palet
 BYSTANDERS = ("users", "palette_tag_consensus")
 ODD_TEXTS = ("凉", "🌊", "a\x00b", '"', "\\", "\u2028", "e\u0301", "x" * 3000, "")
 PAGE_PATHS = ("/api/v1/data/sync", "/api/list_snapshot", "/api/document_deltas")
-PAUSE_SECONDS, OLDER_API_PAUSE_SECONDS = 0.02, 0.06
-"""Between two transactions, on average. The older API's small pages couldn't follow more beside faults and kills."""
-STATES_PER_KILLS = 15
+TRANSACTIONS, OLDER_API_TRANSACTIONS = 1.0, 0.3
+"""For each request that is answered. The older API's small pages couldn't follow more beside faults and kills."""
+MOST_REQUESTS, MOST_REQUESTS_BESIDE_COMPACT = 100, 60
+"""Answered at most until a process is killed: enough for a few rounds of a sync."""
+JITTER_SECONDS = 0.1
+"""What may pass after that, so that kills meet what is done between two requests as well."""
+STILL_SECONDS = 300
+STILL = f"nothing was asked of the deployment for {STILL_SECONDS} seconds"
+LOOK_SECONDS = 0.5
+"""How long one waits for a request before one looks whether anybody still asks."""
+KILLS_PER_STATE = 3
+"""At most: a soak goes on until as many states were compared."""
+MOST_STARTS_PER_KILL = 5
 COMPACT_AFTER = 4
 """Runs that may stand: few, so that the sync folds them all the time."""
 MEANINGFUL_FAILURE = "kept being imported, dropped or made"
 
 
 class Churn(threading.Thread):
-    """Changes a deployment, one transaction after the other, until it is told to stop."""
+    """Changes a deployment, so many times for each request that it answers, until it is told to stop."""
 
-    def __init__(self, deployment: Deployment, seed: int, pause_seconds: float):
+    def __init__(self, deployment: Deployment, seed: int, transactions: float):
         super().__init__(daemon=True)
         self.done: Counter[str] = Counter()
         self.error: BaseException | None = None
         self._deployment = deployment
-        self._pause_seconds = pause_seconds
+        self._transactions = transactions
         self._random = random.Random(seed)
         self._ids: dict[str, list[str]] = {}
-        self._import: tuple[str, str, float] | None = None
+        self._import: tuple[str, str, int] | None = None
+        """Its id, its table, and the steps that it still takes."""
         self._stopping = threading.Event()
 
     def run(self) -> None:
-        """Change something every few milliseconds."""
+        """Change something as often as the requests allow: whoever asks can follow, however slow the machine is."""
+        made = answered = 0
         try:
             while not self._stopping.is_set():
-                self._step()
-                time.sleep(self._random.expovariate(1 / self._pause_seconds))
+                answered = self._deployment.answered(at_least=answered + 1, seconds=LOOK_SECONDS)
+                while made < answered * self._transactions and not self._stopping.is_set():
+                    self._step()
+                    made += 1
             if self._import:
                 self._deployment.finish_import(self._import[0])
         except BaseException as error:  # handed to the thread that stops this one
@@ -117,13 +135,14 @@ class Churn(threading.Thread):
     def _start_import(self, table: str) -> None:
         rows = [self._fields() for _ in range(self._random.randrange(60))]
         import_id = self._deployment.start_import({table: rows})
-        self._import = import_id, table, time.monotonic() + self._random.uniform(0, 0.4)
+        self._import = import_id, table, self._random.randrange(20)
 
     def _proceed_with_import(self) -> None:
         if self._import is None:
             return
-        import_id, table, end = self._import
-        if time.monotonic() < end:
+        import_id, table, steps = self._import
+        if steps:
+            self._import = import_id, table, steps - 1
             self._deployment.continue_import(import_id, self._random.randrange(10))
             if self._random.random() < 0.5 and table in self._ids:
                 self._transact(table)  # the table can still be written; what is written then is lost at the swap
@@ -158,16 +177,35 @@ class Soak:
             "PYTHONPATH": str(ROOT),
         }
 
-    def kill_once(self) -> None:
+    def kill(self, times: int, churn: Churn, progress: Console | None) -> None:
+        """Start and kill so many times, and on until enough states were compared, or something was wrong."""
+        states, starts = times // KILLS_PER_STATE, 0
+        while (self.figures["kills"] < times or self.figures["states compared"] < states) and churn.is_alive():
+            self._kill_once()
+            starts += 1
+            if starts > times * MOST_STARTS_PER_KILL:
+                self.mismatches.append(f"{starts} starts were too few for {times} kills and {states} states compared")
+            if progress:
+                progress.print(f"{self.figures['kills']} of {times} kills, {len(self.mismatches)} mismatches", end="\r")
+            if self.mismatches:
+                break
+
+    def _kill_once(self) -> None:
         """Let a sync run for a moment, sometimes a `compact` beside it, kill them, and look at what is visible."""
         with self._started("sync", "--watch", "0.1") as sync:
-            time.sleep(self._random.uniform(0.3, 4.5))
+            self._wait_for_requests(MOST_REQUESTS, sync)
             if self._random.random() < 0.2:
                 with self._started("compact", "--keep", self._random.choice(("0s", "1h"))) as compact:
-                    time.sleep(self._random.uniform(0.3, 1.5))
+                    self._wait_for_requests(MOST_REQUESTS_BESIDE_COMPACT, sync, compact)
                     self.figures["compactions killed"] += compact.poll() is None
             self.figures["kills"] += sync.poll() is None
         self.check()
+
+    def _wait_for_requests(self, most: int, *processes: subprocess.Popen[bytes]) -> None:
+        """Wait until a drawn number of requests is answered, and a moment more."""
+        if not wait_for_requests(self._deployment, self._random.randrange(most), *processes):
+            self.mismatches.append(STILL)
+        time.sleep(self._random.uniform(0, JITTER_SECONDS))
 
     def check(self) -> None:
         """Compare what is visible now, if it isn't what was, with what the deployment had at the run's timestamp."""
@@ -226,32 +264,40 @@ class Soak:
         return [sys.executable, "-m", "extract", *arguments]
 
 
+def wait_for_requests(deployment: Deployment, count: int, *processes: subprocess.Popen[bytes]) -> bool:
+    """Wait until so many more requests are answered or one of the processes has ended; False: nothing moves."""
+    answered = deployment.answered()
+    wanted, moved_at = answered + count, time.monotonic()
+    while answered < wanted and all(process.poll() is None for process in processes):
+        before, answered = answered, deployment.answered(at_least=wanted, seconds=LOOK_SECONDS)
+        if answered > before:
+            moved_at = time.monotonic()
+        elif time.monotonic() > moved_at + STILL_SECONDS:
+            return False
+    return True
+
+
 def soak(kills: int, seed: int, older_api: bool = False, progress: Console | None = None) -> Soak:
-    """Run a soak until `kills` processes were killed, and return it."""
-    faults = {"rate": 0.2, "seed": seed, "pause": 0.002}
+    """Run a soak until `kills` processes were killed and enough states were compared, and return it."""
+    faults = {"rate": 0.2, "seed": seed, "pause": 0.002, "kinds": SOAKED}
     settings: dict[str, Any] = {"page_entries": 40, "log_rows": 200, "snapshot_page": 100, "delta_rows": 128}
     if older_api:
         settings["data_sync"] = "missing"
     raw = Path(tempfile.mkdtemp(prefix="soak-"))
     try:
-        with Deployment.start(**settings, freshness_seconds=0.5, faults=faults) as deployment:
+        with Deployment.start(**settings, freshness_rows=100, faults=faults) as deployment:
             run = Soak(deployment, raw / "raw", seed)
-            churn = Churn(deployment, seed, OLDER_API_PAUSE_SECONDS if older_api else PAUSE_SECONDS)
+            churn = Churn(deployment, seed, OLDER_API_TRANSACTIONS if older_api else TRANSACTIONS)
             churn.start()
-            while run.figures["kills"] < kills and not run.mismatches and churn.is_alive():
-                run.kill_once()
-                if progress:
-                    progress.print(
-                        f"{run.figures['kills']} of {kills} kills, {len(run.mismatches)} mismatches", end="\r"
-                    )
+            run.kill(kills, churn, progress)
             churn.stop()
-            paths = [request["path"] for request in deployment.requests()]
-            run.figures |= {"requests": len(paths), "pages asked for": sum(path in PAGE_PATHS for path in paths)}
+            requests = deployment.requests()
+            pages = sum(request["path"] in PAGE_PATHS for request in requests)
+            run.figures |= {"requests": len(requests), "pages asked for": pages}
             run.figures["requests that met a fault"] = deployment.faults_met()
+            run.figures["kinds of faults met"] = len({request["fault"] for request in requests} - {None})
             deployment.configure(faults={})
             run.finish()
-            if run.figures["states compared"] < kills // STATES_PER_KILLS:
-                run.mismatches.append("too few states were compared to tell: give the machine more time")
             run.figures |= {f"{name}s on the deployment": count for name, count in sorted(churn.done.items())}
             run.figures["mismatches"] = len(run.mismatches)
             return run

@@ -47,7 +47,7 @@ class ParsedTable:
         return [_document(line, number, self.is_uniform) for number, line in enumerate(self.lines, 1)]
 
 
-def parsed(body: bytes) -> dict[Place, ParsedTable]:
+def parsed(body: bytes, reads_uniform: bool = True) -> dict[Place, ParsedTable]:
     """Return the tables of an archive; each row is a JSON object. Raises ImportFailedError."""
     tables: dict[Place, ParsedTable] = {}
     try:
@@ -66,6 +66,8 @@ def parsed(body: bytes) -> dict[Place, ParsedTable]:
                 if match and _place(match) in tables:
                     if archive.read(name).strip() != b'"uniform"':
                         raise ImportFailedError(f"cannot parse {name}")
+                    if not reads_uniform:
+                        raise ImportFailedError(f"cannot parse {name}: unexpected token at 'uniform'")
                     tables[_place(match)].is_uniform = True
     except zipfile.BadZipFile as error:
         raise ImportFailedError("invalid zip file") from error

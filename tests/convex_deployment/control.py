@@ -46,6 +46,10 @@ class Deployment:
             raise RuntimeError(answer["error"])
         return answer["value"]
 
+    def begin_anew(self) -> None:
+        """Be as one that was just started, for the next test. The key stays."""
+        self._call("begin_anew")
+
     def configure(self, **settings: Any) -> None:
         """Change settings."""
         if settings:
@@ -91,6 +95,10 @@ class Deployment:
         """End it in vain."""
         self._call("fail_import", import_id=import_id, state=state)
 
+    def imports(self) -> list[dict[str, Any]]:
+        """Return the last 20 imports as the deployment tells of them, the newest first."""
+        return self._call("imports")
+
     def state(self) -> dict[str, dict[str, str]]:
         """Return the truth: texts by id, by table."""
         return self._call("state_at", ts=None)
@@ -102,6 +110,13 @@ class Deployment:
     def requests(self) -> list[dict[str, Any]]:
         """Return what was asked of the deployment so far."""
         return self._call("requests")
+
+    def answered(self, at_least: int = 0, seconds: float = 60) -> int:
+        """Return how many requests were answered, faults among them, once they are `at_least`, or after `seconds`.
+
+        It is a cheap measure of how far a client has come.
+        """
+        return self._call("answered", at_least=at_least, seconds=seconds)
 
     def forget_requests(self) -> None:
         """Begin the log of requests anew."""

@@ -51,8 +51,7 @@ class DataSync:
         cursor.walked = [tablet_id for tablet_id in cursor.walked if tablet_id in tablets]
         if cursor.current not in tablets:
             cursor.current, cursor.last = _next(cursor, tablets), ""
-        is_fresh = latest - cursor.synced_ts < self._settings.freshness_seconds * 1e9
-        if cursor.current and is_fresh:
+        if cursor.current and self._is_fresh(cursor, latest):
             values = self._walk(cursor, tablets[cursor.current], selection)
             if cursor.current is None:
                 cursor.current, cursor.last = _next(cursor, tablets), ""
@@ -65,6 +64,12 @@ class DataSync:
             status["snapshotTs"] = cursor.synced_ts
         self._record(cursor, kind, tablets, len(values))
         return self._text(status, started, values, cursor)
+
+    def _is_fresh(self, cursor: Cursor, latest: int) -> bool:
+        if self._settings.freshness_rows is not None:
+            behind = len(self._store.log) - self._store.log_after(cursor.synced_ts)
+            return behind < self._settings.freshness_rows
+        return latest - cursor.synced_ts < self._settings.freshness_seconds * 1e9
 
     def _walk(self, cursor: Cursor, tablet: Tablet, selection: Selection) -> list[bytes]:
         """Make an ID page: the table's documents as of `synced_ts`, in the order of their ids."""

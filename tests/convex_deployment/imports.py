@@ -164,7 +164,7 @@ class Imports:
     def _look_at(self, job: Import) -> None:
         """Count what the archive holds and what it would replace: an import waits to be confirmed after that."""
         try:
-            job.parsed = parsed(job.body)
+            job.parsed = parsed(job.body, self._settings.reads_uniform)
         except ImportFailedError as error:
             self._failed(job, error)
             return

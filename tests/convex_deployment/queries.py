@@ -5,6 +5,7 @@ from typing import Any
 
 from convex_deployment.exports import Exports
 from convex_deployment.imports import Imports
+from convex_deployment.settings import Settings
 from convex_deployment.store import Store
 
 VIEW_DATA, VIEW_BACKUPS = "deployment:data:view", "deployment:backups:view"
@@ -19,14 +20,24 @@ PERMISSIONS = {
 
 
 class FunctionFailedError(Exception):
-    """A function threw: HTTP says 200 all the same."""
+    """A function threw, or isn't there: HTTP says 200 all the same."""
+
+
+def refusal(permission: str) -> FunctionFailedError:
+    """Return what a function throws for a key that may not call it: `requireOperation` runs inside the function."""
+    return FunctionFailedError(
+        f"Uncaught Error: You do not have permission to perform this operation ({permission})\n"
+        "    at requireOperation (../../convex/_system/server.ts:84:12)\n"
+        "    at async handler (../../convex/_system/server.ts:131:8)\n"
+    )
 
 
 class Queries:
     """Answers `POST /api/query` and `POST /api/function`."""
 
-    def __init__(self, store: Store, exports: Exports, imports: Imports):
+    def __init__(self, store: Store, settings: Settings, exports: Exports, imports: Imports):
         self._store = store
+        self._settings = settings
         self._exports = exports
         self._imports = imports
 
@@ -37,7 +48,7 @@ class Queries:
         if path == "_system/cli/tables":
             names = sorted(t.name for t in self._store.living() if t.is_active and t.component == component)
             return {"page": [{"name": name} for name in names], "isDone": True, "continueCursor": ""}
-        if path == "_system/cli/tableSize":
+        if path == "_system/cli/tableSize" and self._settings.table_size:
             tablet = self._store.active(component, args["tableName"])
             return float(tablet.size) if tablet else 0.0
         if path == "_system/cli/tableData":
@@ -48,7 +59,8 @@ class Queries:
             return self._imports.one(args["importId"])
         if path == "_system/cli/queryImport:list":
             return self._imports.listed()
-        raise FunctionFailedError(f"Could not find public function for '{path}'")
+        advice = "Did you forget to run `npx convex dev` or `npx convex deploy`?"
+        raise FunctionFailedError(f"Could not find public function for '{path}'. {advice}")
 
     def _table_data(self, component: str, args: dict[str, Any]) -> dict[str, Any]:
         """Return documents by creation time. The cursor is a place among all that ever were."""

@@ -1,6 +1,7 @@
 """The HTTP server: routes, who may do what, and faults on the way."""
 
 import contextlib
+import hashlib
 import json
 import re
 import socket
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -16,9 +18,9 @@ from urllib.parse import parse_qsl, urlsplit
 from convex_deployment.data_sync import DataSync, alpha_form
 from convex_deployment.errors import ConvexError
 from convex_deployment.exports import Exports
-from convex_deployment.faults import REFUSALS, Faults
+from convex_deployment.faults import REFUSALS, TIMEOUT_AFTERWARDS, Faults, Refusal
 from convex_deployment.imports import Imports
-from convex_deployment.queries import PERMISSIONS, FunctionFailedError, Queries
+from convex_deployment.queries import PERMISSIONS, FunctionFailedError, Queries, refusal
 from convex_deployment.selections import Selection
 from convex_deployment.settings import Settings
 from convex_deployment.store import Store
@@ -31,6 +33,10 @@ CREATE, DOWNLOAD = "deployment:backups:create", "deployment:backups:download"
 IMPORT = "deployment:backups:import"
 ALL_PERMISSIONS = frozenset({VIEW_DATA, "deployment:backups:view", CREATE, DOWNLOAD, IMPORT})
 RAW_BODIES = "application/octet-stream"
+PLAIN = {"Content-Type": "text/plain; charset=utf-8"}
+TOO_LARGE = Refusal(
+    413, b"<html><body><h1>413 Request Entity Too Large</h1></body></html>", {"Content-Type": "text/html"}
+)
 _OLD_CLIENTS = re.compile(r"(npm|npm-cli|python|python-convex|rust)-(0\.0\.[0-9]+|[^0-9].*)")
 
 
@@ -39,6 +45,12 @@ class Backend:
 
     def __init__(self, key: str):
         self.lock = threading.RLock()
+        self.answering = threading.Condition()
+        """Notified whenever one more was answered."""
+        self.begin_anew(key)
+
+    def begin_anew(self, key: str) -> None:
+        """Become a deployment that nobody has used yet."""
         self.store = Store()
         self.settings = Settings()
         self.faults = Faults()
@@ -46,10 +58,12 @@ class Backend:
         self.data_sync = DataSync(self.store, self.settings)
         self.streaming_export = StreamingExport(self.store, self.settings)
         self.exports = Exports(self.store, self.settings)
-        self.uploads = Uploads()
+        self.uploads = Uploads(self.settings)
         self.imports = Imports(self.store, self.settings)
-        self.queries = Queries(self.store, self.exports, self.imports)
+        self.queries = Queries(self.store, self.settings, self.exports, self.imports)
         self.requests: list[dict[str, Any]] = []
+        self.answered = 0
+        """How many requests got what they were to get, faults among them."""
 
     def configure(self, changes: dict[str, Any]) -> None:
         """Change settings."""
@@ -61,6 +75,8 @@ class Backend:
             self.faults.configure(changes["faults"])
         if changes.get("invalidate_cursors"):
             self.data_sync.rotate_secret()
+        if changes.get("deltas_conflict"):
+            self.streaming_export.begin_anew()
 
     def answer(self, method: str, path: str, query: dict[str, str], headers: Any, body: bytes) -> "Answer":
         """Return what a request gets when nothing goes wrong on the way. Raises ConvexError."""
@@ -74,6 +90,8 @@ class Backend:
             arguments: dict[str, Any] = dict(query)
             if path == "/api/import/upload_part":
                 arguments["body"] = body
+            elif path.startswith("/api/export/zip/"):
+                arguments |= {"range": headers.get("Range"), "if_range": headers.get("If-Range")}
             elif body and not path.startswith("/api/export"):
                 if not headers.get("Content-Type", "").startswith("application/json"):
                     raise ConvexError(400, "BadJsonBody", "Content-Type has to be application/json")
@@ -93,14 +111,21 @@ class Backend:
         if key not in self.keys:
             said = f" You sent {key}." if self.settings.echo_key else ""
             raise ConvexError(401, "BadAdminKey", f"The provided admin key was invalid for this instance.{said}")
-        if permission and permission not in self.keys[key]:
+        if permission and not self.may(authorization, permission):
             raise ConvexError(403, "OperationNotPermitted", f"You do not have permission to perform {permission}")
+
+    def may(self, authorization: str, permission: str) -> bool:
+        """Tell whether a key that this deployment knows has a permission."""
+        return permission in self.keys[authorization.partition(" ")[2]]
 
 
 class Answer:
-    """Status 200 with a body."""
+    """A body with a status, which is 200 or says that it is a part."""
 
-    def __init__(self, body: bytes, headers: dict[str, str] | None = None, length: int | None = None):
+    def __init__(
+        self, body: bytes, headers: dict[str, str] | None = None, length: int | None = None, status: int = 200
+    ):
+        self.status = status
         self.body = body
         self.headers = headers or {"Content-Type": "application/json"}
         self.length = len(body) if length is None else length
@@ -168,11 +193,13 @@ def _older(name: str) -> Callable[[Backend, str, str, dict[str, Any]], Answer]:
 
 def _function(backend: Backend, authorization: str, _path: str, arguments: dict[str, Any]) -> Answer:
     name, encoding = arguments.get("path", ""), arguments.get("format") or "json"
+    backend.permit(authorization, None)
     try:
-        backend.permit(authorization, PERMISSIONS.get(name))
+        if name in PERMISSIONS and not backend.may(authorization, PERMISSIONS[name]):
+            raise refusal(PERMISSIONS[name])
         value = backend.queries.call(name, arguments.get("args") or {}, arguments.get("componentPath") or "")
     except FunctionFailedError as error:
-        return _json({"status": "error", "errorMessage": f"[Request ID: 0] Server Error: {error}"})
+        return _json({"status": "error", "errorMessage": f"[Request ID: 0123456789abcdef] Server Error\n{error}"})
     text = recoded(exported(value).encode(), encoding)
     return Answer(b'{"status":"success","value":' + text + b',"logLines":[]}')
 
@@ -183,10 +210,38 @@ def _request_export(backend: Backend, authorization: str, _path: str, _arguments
     return Answer(b"")
 
 
-def _download(backend: Backend, authorization: str, path: str, _arguments: dict[str, Any]) -> Answer:
+def _download(backend: Backend, authorization: str, path: str, arguments: dict[str, Any]) -> Answer:
     backend.permit(authorization, DOWNLOAD)
     body, name = backend.exports.body(path.rpartition("/")[2])
-    settings, length = backend.settings, len(body)
+    headers = {
+        "Content-Type": "application/zip",
+        "Content-Disposition": f"attachment; filename={name}",
+        "Cache-Control": "private, max-age=2592000",
+    }
+    status = HTTPStatus.OK
+    if backend.settings.download_ranges:
+        status, more, body = _part(body, arguments["range"], arguments["if_range"])
+        headers |= more
+    body, length = _spoilt(body, backend.settings)
+    return Answer(body, headers, length, status)
+
+
+def _part(body: bytes, wanted: str | None, if_range: str | None) -> tuple[HTTPStatus, dict[str, str], bytes]:
+    """Return the status, the headers and what follows of a body that is asked for from a place on, or the whole."""
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"Accept-Ranges": "bytes", "ETag": tag}
+    match = re.fullmatch(r"bytes=([0-9]{1,18})-", wanted or "")
+    if not match or if_range not in (None, tag):
+        return HTTPStatus.OK, headers, body
+    start, length = int(match[1]), len(body)
+    if start >= length:
+        return HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers | {"Content-Range": f"bytes */{length}"}, b""
+    return HTTPStatus.PARTIAL_CONTENT, headers | {"Content-Range": f"bytes {start}-{length - 1}/{length}"}, body[start:]
+
+
+def _spoilt(body: bytes, settings: Settings) -> tuple[bytes, int]:
+    """Return a download's body as `Settings.export_body` has it, and the length that is announced."""
+    length = len(body)
     kind = settings.export_body if settings.export_body_times else "whole"
     settings.export_body_times -= settings.export_body_times > 0
     if kind == "corrupt":
@@ -195,12 +250,7 @@ def _download(backend: Backend, authorization: str, path: str, _arguments: dict[
     elif kind in ("short", "cut"):
         body = body[: length // 2]
         length = length if kind == "short" else len(body)
-    headers = {
-        "Content-Type": "application/zip",
-        "Content-Disposition": f"attachment; filename={name}",
-        "Cache-Control": "private, max-age=2592000",
-    }
-    return Answer(body, headers, length)
+    return body, length
 
 
 def _start_upload(backend: Backend, authorization: str, _path: str, _arguments: dict[str, Any]) -> Answer:
@@ -224,6 +274,16 @@ def _confirm_or_cancel(backend: Backend, authorization: str, path: str, argument
     backend.permit(authorization, IMPORT)
     (backend.imports.perform if path == "/api/perform_import" else backend.imports.cancel)(arguments["importId"])
     return Answer(b"")
+
+
+def _version(backend: Backend, *_: Any) -> Answer:
+    if backend.settings.version is None:
+        raise ConvexError(404)
+    return Answer(backend.settings.version.encode(), PLAIN)
+
+
+def _instance_name(backend: Backend, *_: Any) -> Answer:
+    return Answer(backend.settings.instance_name.encode(), PLAIN)
 
 
 def _json(value: Any) -> Answer:
@@ -251,7 +311,8 @@ _ROUTES: dict[tuple[str, str], Callable[[Backend, str, str, dict[str, Any]], Ans
         for method in ("GET", "POST")
         for name in ("list_snapshot", "document_deltas")
     },
-    ("GET", "/version"): lambda *_: Answer(b"unknown", {"Content-Type": "text/plain"}),
+    ("GET", "/version"): _version,
+    ("GET", "/instance_name"): _instance_name,
 }
 
 
@@ -292,6 +353,9 @@ class Handler(BaseHTTPRequestHandler):
         self.backend.requests.append(record)
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             record["status"] = self._answer(method, parts.path, record["query"], body, fault)
+        with self.backend.answering:
+            self.backend.answered += 1
+            self.backend.answering.notify_all()
 
     def _answer(self, method: str, path: str, query: dict[str, str], body: bytes, fault: str | None) -> int:
         backend = self.backend
@@ -301,9 +365,10 @@ class Handler(BaseHTTPRequestHandler):
             content = {"code": "Unexpected", "message": "a status that a test asked for"}
             return self._send(int(fault.removeprefix("status:")), json.dumps(content).encode(), {})
         if fault in REFUSALS:
-            status, content, kind = REFUSALS[fault]
             after = {} if backend.faults.retry_after is None else {"Retry-After": str(backend.faults.retry_after)}
-            return self._send(status, content, ({"Content-Type": kind} if kind else {}) | after)
+            return self._refuse(REFUSALS[fault], after)
+        if backend.settings.max_body_bytes is not None and len(body) > backend.settings.max_body_bytes:
+            return self._refuse(TOO_LARGE)
         if backend.settings.redirect_to:
             return self._send(307, b"", {"Location": backend.settings.redirect_to + self.path})
         try:
@@ -313,17 +378,23 @@ class Handler(BaseHTTPRequestHandler):
             return self._send(error.status, json.dumps(content).encode() if error.code else b"", {})
         if fault == "reset_after":
             return self._reset()
+        if fault == TIMEOUT_AFTERWARDS:
+            return self._refuse(REFUSALS["524"])
         if fault == "cut_body":
-            return self._cut(answer.body, answer.headers | {"Content-Length": str(len(answer.body) + 10)})
+            return self._cut(answer, {"Content-Length": str(len(answer.body) + 10)})
         if fault == "cut_chunked":
-            return self._cut(b"%x\r\n" % (len(answer.body) + 10) + answer.body, {"Transfer-Encoding": "chunked"})
+            start = b"%x\r\n" % (len(answer.body) + 10)
+            return self._cut(Answer(start + answer.body, {}, status=answer.status), {"Transfer-Encoding": "chunked"})
         if fault == "wrong_length":
-            return self._cut(answer.body, answer.headers | {"Content-Length": str(max(0, len(answer.body) - 5))})
+            return self._cut(answer, {"Content-Length": str(max(0, len(answer.body) - 5))})
         if fault == "trickle":
             return self._trickle(answer)
         if answer.length != len(answer.body):
-            return self._cut(answer.body, answer.headers | {"Content-Length": str(answer.length)})
-        return self._send(200, answer.body, answer.headers)
+            return self._cut(answer, {"Content-Length": str(answer.length)})
+        return self._send(answer.status, answer.body, answer.headers)
+
+    def _refuse(self, refusal: Refusal, more: dict[str, str] | None = None) -> int:
+        return self._send(refusal.status, refusal.body, refusal.headers | (more or {}))
 
     def _send(self, status: int, body: bytes, headers: dict[str, str]) -> int:
         self._head(status, headers | {"Content-Length": str(len(body))})
@@ -337,21 +408,22 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
 
-    def _cut(self, body: bytes, headers: dict[str, str]) -> int:
-        self._head(200, headers)
-        self.wfile.write(body)
+    def _cut(self, answer: Answer, headers: dict[str, str]) -> int:
+        """Send what doesn't go together with its headers, and hang up."""
+        self._head(answer.status, answer.headers | headers)
+        self.wfile.write(answer.body)
         self.wfile.flush()
         self.close_connection = True
-        return 200
+        return answer.status
 
     def _trickle(self, answer: Answer) -> int:
-        self._head(200, answer.headers | {"Content-Length": str(len(answer.body))})
+        self._head(answer.status, answer.headers | {"Content-Length": str(len(answer.body))})
         piece = max(1, len(answer.body) // 10)
         for start in range(0, len(answer.body), piece):
             self.wfile.write(answer.body[start : start + piece])
             self.wfile.flush()
             time.sleep(self.backend.faults.pause)
-        return 200
+        return answer.status
 
     def _reset(self) -> int:
         """Close the connection so that the client's system sees RST."""

@@ -16,11 +16,21 @@ class Settings:
     snapshot_page: int = 1024
     delta_rows: int = 128
     freshness_seconds: float = 30.0
+    freshness_rows: int | None = None
+    """Instead of the seconds: how many rows of the log a cursor may be behind, which no clock and no load changes."""
     retention_seconds: float = 14 * 86_400
     streaming_export: bool = True
     data_sync: str = "current"
     """`current`, `alpha` (the form of 2026-07-10) or `missing` (404)."""
     older_api: bool = True
+    deltas_conflict: bool = False
+    """Set to True, it has `document_deltas` answer 409 to every cursor from before that, as after an import."""
+    table_size: bool = True
+    """False: there is no function that counts a table, as on backends of 2025-07 to 2025-10."""
+    version: str | None = "unknown"
+    """What GET /version answers; None: 404 with an empty body."""
+    instance_name: str = "palette-analytics-test"
+    """By this name a deployment says that it is the one for tests."""
     table_name_honoured: bool = True
     status_type: str | None = None
     """A type of status that no client knows."""
@@ -36,6 +46,8 @@ class Settings:
     export_body_times: int = 1 << 60
     """How many downloads are like that; the others are whole."""
     export_by_others: bool = False
+    download_ranges: bool = False
+    """True: a download goes on where `Range` says, as behind a store of objects; Convex's own handler can't do that."""
     import_seconds: float = 0.0
     """How long an import is looked at, and then how long it takes."""
     import_outcome: str = "completed"
@@ -48,10 +60,17 @@ class Settings:
     """False: one in progress can't be cancelled, as on older backends."""
     import_checkpoints: dict[str, dict[str, Any] | None] = field(default_factory=dict)
     """What checkpoints say of tables, also of tables that the archive doesn't have; None leaves one out."""
+    reads_uniform: bool = True
+    """False: an import of an archive that says `"uniform"` fails, as on backends before 2026-03."""
     import_mode_told: str | None = None
     import_rows_told: int | None = None
+    max_body_bytes: int | None = None
+    """A proxy before the deployment answers 413 to a larger body."""
+    smallest_part_bytes: int = 5 * MEBIBYTE
+    """Of an upload, but for its last part. 0: as where a deployment keeps uploads in a folder of its own."""
     redirect_to: str | None = None
     echo_key: bool = False
     paused: bool = False
     faults: dict[str, Any] = field(default_factory=dict)
-    """`rate` (0 to 1), `kinds`, and if wanted `seed`, `paths` (prefixes), `times`, `retry_after`, `pause`."""
+    """`rate` (0 to 1), `kinds`, and if wanted `seed`, `paths` (prefixes), `times`, `after` (how many pass first),
+    `retry_after`, `pause`."""

@@ -20,6 +20,11 @@ class StreamingExport:
     def __init__(self, store: Store, settings: Settings):
         self._store = store
         self._settings = settings
+        self._conflict_ts = 0
+
+    def begin_anew(self) -> None:
+        """Have cursors from before now conflict with what an import has put in place, see `deltas_conflict`."""
+        self._conflict_ts = self._store.now()
 
     def list_snapshot(self, arguments: dict[str, Any]) -> bytes:
         """Return one page of one table as of `snapshot`."""
@@ -62,6 +67,8 @@ class StreamingExport:
         cursor, now = int(arguments["cursor"]), self._store.now()
         if cursor < now - self._settings.retention_seconds * 1e9:
             raise ConvexError(400, "InvalidWindowToReadDocuments", "the cursor is out of the retention window")
+        if self._settings.deltas_conflict and cursor < self._conflict_ts:
+            raise ConvexError(409)
         log = self._store.log
         place = self._store.log_after(cursor)
         last = place

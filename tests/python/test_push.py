@@ -1,9 +1,11 @@
 """`publish push`: what lands on the deployment, what is refused, and what a lost answer or a lying server leads to."""
 
+import itertools
 import json
 import os
 import pty
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import time
 import zipfile
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +24,12 @@ import pytest
 from conftest import ROOT, Result
 from convex_deployment import faults
 from convex_deployment.control import Deployment
-from published_set import BUILD, NEWER, OLDER, consensus, entries, write_manifest, write_set
+from published_set import AFTER, BUILD, NEWER, OLDER, consensus, entries, write_manifest, write_set
 
 from extract.client import Client
 from extract.deployment import Deployment as Address
 from publish.cli import main
+from publish.convex import OPTIONAL_FIELDS
 
 ENDPOINTS = {
     "tables": "/api/query",
@@ -75,16 +79,16 @@ class Pusher:
         assert self.waiting() == []
         return last
 
-    def write(self, count: int, build_id: str = BUILD) -> list[dict[str, Any]]:
-        """Publish a set, and return its rows."""
+    def write(self, count: int, build_id: str = BUILD, **more: Any) -> list[dict[str, Any]]:
+        """Publish a set, and return its rows. `more` are further fields of its row of analytics_runs."""
         rows = consensus(count)
-        write_set(self.folder, rows, build_id)
+        write_set(self.folder, rows, build_id, **more)
         return rows
 
-    def holds(self, rows: list[dict[str, Any]], build_id: str = BUILD) -> None:
+    def holds(self, rows: list[dict[str, Any]], build_id: str = BUILD, **more: Any) -> None:
         """Check that our tables hold just this, byte by byte, and that the others are as the app left them."""
         assert self.documents("palette_tag_consensus") == sorted(map(text, rows))
-        assert self.documents("analytics_runs") == [text(published_set.run(build_id, len(rows)))]
+        assert self.documents("analytics_runs") == [text(published_set.run(build_id, len(rows), **more))]
         for table, those in OTHERS.items():
             assert self.documents(table) == sorted(map(text, those))
 
@@ -120,18 +124,29 @@ def without_ids(document: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in document.items() if name not in ("_id", "_creationTime")}
 
 
+@pytest.fixture(scope="module")
+def running() -> Generator[Deployment]:
+    """A deployment for one test after the other: to start one takes longer than most of them."""
+    with Deployment.start() as deployment:
+        yield deployment
+
+
 @pytest.fixture
 def pusher(
-    tmp_path: Path, no_settings: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Generator[Pusher]:
+    running: Deployment,
+    tmp_path: Path,
+    no_settings: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Pusher:
+    running.begin_anew()
+    for table, rows in OTHERS.items():
+        running.insert(table, *rows)
     monkeypatch.chdir(tmp_path)
-    with Deployment.start() as deployment:
-        for table, rows in OTHERS.items():
-            deployment.insert(table, *rows)
-        monkeypatch.setenv("CONVEX_URL", deployment.url)
-        monkeypatch.setenv("CONVEX_PUBLISH_KEY", deployment.key)
-        monkeypatch.setenv("PUBLISH_DIR", "published")
-        yield Pusher(deployment, tmp_path / "published", capsys)
+    monkeypatch.setenv("CONVEX_URL", running.url)
+    monkeypatch.setenv("CONVEX_PUBLISH_KEY", running.key)
+    monkeypatch.setenv("PUBLISH_DIR", "published")
+    return Pusher(running, tmp_path / "published", capsys)
 
 
 # What lands
@@ -176,7 +191,7 @@ def test_an_empty_consensus_can_be_pushed(pusher: Pusher) -> None:
     pusher.write(3)
     pusher.succeeds()
     pusher.write(0, NEWER)
-    pusher.succeeds()
+    pusher.succeeds("--allow-shrink", "palette_tag_consensus")
     pusher.holds([], NEWER)
 
 
@@ -194,7 +209,7 @@ def test_a_large_set_goes_up_in_parts(pusher: Pusher) -> None:
 
 def test_a_huge_set_has_fewer_than_10000_parts(pusher: Pusher, monkeypatch: pytest.MonkeyPatch) -> None:
     pusher.write(2)
-    monkeypatch.setattr("publish.push.SMALLEST_PART_BYTES", 1)
+    monkeypatch.setattr("publish.push.PART_BYTES", 1)
     monkeypatch.setattr("publish.push.MOST_PARTS", 7)
     assert "less than 5 MiB" in pusher.fails()
     assert len(pusher.requests(ENDPOINTS["upload_part"])) == 7
@@ -411,7 +426,158 @@ def test_a_set_that_is_retired_meanwhile_is_pushed_whole(pusher: Pusher) -> None
     pusher.holds(rows)
 
 
+# What is refused though the set is whole: made-up data, old data, data of another origin, and too little of it
+
+
+NOBODYS = "build {} is made of the sample or of other generated data, which is made up and never pushed"
+ALL_FLAGS = ("--overwrite", "--allow-shrink", "palette_tag_consensus")
+
+
+@pytest.mark.parametrize("name", ["happy-otter-123", "", "palette-analytics-test-2"])
+def test_what_is_made_up_is_pushed_to_the_test_deployment_alone(pusher: Pusher, name: str) -> None:
+    rows = pusher.write(5, isSample=True)
+    pusher.deployment.configure(instance_name=name)
+    for flags in ((), ALL_FLAGS, ("--dry-run",)):
+        assert NOBODYS.format(BUILD) in pusher.fails(*flags)
+    assert {request["path"] for request in pusher.deployment.requests()} == {"/instance_name", "/api/query"}
+    pusher.deployment.configure(instance_name="palette-analytics-test")
+    pusher.succeeds()
+    pusher.holds(rows, isSample=True)
+
+
+def test_a_deployment_that_does_not_tell_its_name_gets_nothing_made_up(pusher: Pusher) -> None:
+    pusher.write(5, isSample=True)
+    for kind in ("proxy_403", "proxy_404", "sign_in", "503"):
+        pusher.deployment.configure(faults={"kinds": [kind], "paths": ["/instance_name"]})
+        assert NOBODYS.format(BUILD) in pusher.fails("--retry-for", "0.1s")
+    assert pusher.requests(ENDPOINTS["start_upload"]) == []
+
+
+def test_a_consensus_that_lost_most_of_its_rows_is_stopped(pusher: Pusher) -> None:
+    rows = pusher.write(12, origin="a", deletedResults=3.0)
+    pusher.succeeds()
+    for more in ({}, {"origin": "a", "deletedResults": 4.0}, {"origin": "a"}):
+        pusher.write(1, NEWER, **more)
+        for flags in ((), ("--overwrite",), ("--dry-run",)):
+            assert pusher.fails(*flags) == (
+                f"publish: palette_tag_consensus would shrink from 12 to 1 rows on {pusher.deployment.url}, and no "
+                "deletions explain it. Nothing was replaced; if the loss is meant, push with --allow-shrink "
+                "palette_tag_consensus"
+            )
+    assert len(pusher.requests(ENDPOINTS["start_upload"])) == 1
+    pusher.holds(rows, origin="a", deletedResults=3.0)
+    rows = pusher.write(1, NEWER)
+    pusher.succeeds("--allow-shrink", "palette_tag_consensus")
+    pusher.holds(rows, NEWER)
+
+
+def test_a_consensus_that_lost_what_was_deleted_is_pushed_and_that_is_told(pusher: Pusher) -> None:
+    pusher.write(12, origin="a", deletedResults=3.0)
+    pusher.succeeds()
+    rows = pusher.write(1, NEWER, origin="a", deletedResults=14.0)
+    result = pusher()
+    assert result.code == 0
+    assert result.err == (
+        "publish: palette_tag_consensus shrinks from 12 to 1 rows: as many answers were deleted since\n"
+    )
+    pusher.holds(rows, NEWER, origin="a", deletedResults=14.0)
+
+
+OLD, NEW = 1763895302000.0, 1763895402000.0
+
+
+@pytest.mark.parametrize(
+    ("there", "ours", "said"),
+    [
+        ({"snapshotTs": NEW}, {"snapshotTs": OLD}, "has results of data of 2025-11-23 10:56:42 UTC, and the data of"),
+        ({"origin": "happy-otter-123"}, {"origin": "file"}, "has results of data from happy-otter-123, and"),
+        ({"origin": "file"}, {"origin": "happy-otter-123"}, "has results of data from file, and"),
+        ({"origin": "\x1b[2J"}, {"origin": "file"}, "has results of data from \\x1b[2J, and"),
+    ],
+)
+def test_older_data_or_data_of_another_origin_wants_overwrite(
+    pusher: Pusher, there: dict[str, Any], ours: dict[str, Any], said: str
+) -> None:
+    pusher.write(5, **there)
+    pusher.succeeds()
+    rows = pusher.write(6, NEWER, **ours)
+    assert said in pusher.fails()
+    assert len(pusher.requests(ENDPOINTS["start_upload"])) == 1
+    pusher.succeeds("--overwrite")
+    pusher.holds(rows, NEWER, **ours)
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        {},
+        {"snapshotTs": None, "origin": None, "deletedResults": None},
+        {"snapshotTs": 1e300, "origin": 7.0, "deletedResults": "many"},
+    ],
+)
+def test_what_the_last_push_did_not_tell_hinders_nobody(pusher: Pusher, there: dict[str, Any]) -> None:
+    more: dict[str, Any] = {"origin": "happy-otter-123", "deletedResults": 3.0}
+    pusher.write(5, **there)
+    pusher.succeeds()
+    rows = pusher.write(6, NEWER, **more)
+    if there.get("snapshotTs"):
+        assert "has results of data of an unknown time" in pusher.fails()
+        pusher.succeeds("--overwrite")
+    else:
+        pusher.succeeds()
+    pusher.holds(rows, NEWER, **more)
+
+
+def test_max_age_refuses_what_is_older_or_of_unknown_age(pusher: Pusher) -> None:
+    pusher.write(5)
+    said = pusher.fails("--max-age", "26h", *ALL_FLAGS)
+    assert f"the newest data of {BUILD} is of 2025-11-23 10:55:02 UTC, which is older than --max-age allows" in said
+    pusher.write(5, snapshotTs=None)
+    assert f"it isn't known how old the data of {BUILD} is" in pusher.fails("--max-age", "26h")
+    assert pusher.requests("/api/query") == [r for r in pusher.requests("/api/query") if "queryImport" in r["body"]]
+    pusher.write(5, snapshotTs=time.time() * 1000 - 3600e3)
+    assert pusher.succeeds("--max-age", "26h")["outcome"] == "pushed"
+
+
 # What is refused by what the deployment says
+
+
+def test_a_schema_that_knows_a_field_not_yet_is_told_by_the_line_to_add(pusher: Pusher) -> None:
+    pusher.write(5, origin="a", deletedResults=0.0)
+    error = "Object contains extra field `{}` that is not in the validator."
+    pusher.deployment.configure(import_outcome="failed", import_error=error.format("origin"))
+    assert (
+        "Add to analytics_runs in your schema.ts, and deploy it: origin: v.optional(v.string()), "
+        "deletedResults: v.optional(v.number()),. Nothing was replaced" in pusher.fails()
+    )
+    pusher.deployment.configure(import_error=error.format("palettes"))
+    assert "schema.ts" not in pusher.fails()
+
+
+def test_the_lines_to_add_are_those_of_the_example() -> None:
+    schema = (ROOT / "examples/convex/convex/schema.ts").read_text()
+    runs = schema[schema.index("analytics_runs: defineTable") : schema.index("// The app's own")]
+    assert dict(re.findall(r"(\w+): (v\.optional\(.*?\)),", runs)) == OPTIONAL_FIELDS
+
+
+def test_a_backend_that_cannot_count_is_pushed_to_with_overwrite(pusher: Pusher) -> None:
+    pusher.deployment.configure(table_size=False)
+    pusher.deployment.create_table("analytics_runs")
+    pusher.write(5)
+    pusher.succeeds()
+    assert pusher.succeeds()["outcome"] == "unchanged"
+    rows = pusher.write(6, NEWER)
+    assert "can't count the rows of a table, as its backend is from before November 2025" in pusher.fails()
+    pusher.succeeds("--overwrite")
+    pusher.holds(rows, NEWER)
+    pusher.write(0, AFTER)
+    assert "--allow-shrink palette_tag_consensus" in pusher.fails("--overwrite")
+
+
+def test_a_backend_that_reads_no_uniform_archives_is_to_be_upgraded(pusher: Pusher) -> None:
+    pusher.write(5)
+    pusher.deployment.configure(reads_uniform=False)
+    assert "which backends read since March 2026: upgrade the backend, then push again. Nothing" in pusher.fails()
 
 
 def test_rows_that_no_push_wrote_are_not_deleted(pusher: Pusher) -> None:
@@ -510,7 +676,8 @@ def test_another_import_that_runs_is_waited_for_by_nobody(pusher: Pusher) -> Non
     pusher.write(5)
     result = pusher()
     assert (result.code, result.out) == (1, "")
-    assert f"another import is running on {pusher.deployment.url} ({other})" in result.err
+    assert f"another import {other} of palettes (in_progress, begun 20" in result.err
+    assert f" UTC) is running on {pusher.deployment.url}: push again when it is done" in result.err
     assert pusher.requests(ENDPOINTS["start_upload"]) == []
 
 
@@ -528,7 +695,7 @@ def test_another_import_that_began_meanwhile_ends_ours(pusher: Pusher) -> None:
     result = pusher()
     thread.join()
     assert (result.code, result.out) == (1, "")
-    assert "another import is running" in result.err
+    assert " is running on " in result.err
     assert pusher.requests(ENDPOINTS["perform_import"]) == []
     assert [job["state"]["state"] for job in pusher.imports()] == ["in_progress", "failed"]
 
@@ -575,15 +742,20 @@ def test_an_import_that_waits_for_somebody_else_is_let_alone(pusher: Pusher) -> 
 
 def _wait_unconfirmed(pusher: Pusher) -> str:
     """Have an import of the same archive wait for confirmation, as `npx convex import` does while it asks."""
+    other = _uploaded(pusher)
+    assert pusher.imports()[0]["state"]["state"] == "waiting_for_confirmation"
+    return other
+
+
+def _uploaded(pusher: Pusher) -> str:
+    """Upload the same archive, and return the id of the import."""
     with Client(Address(pusher.deployment.url, pusher.deployment.key)) as client:
         token = client.request("POST", ENDPOINTS["start_upload"])["uploadToken"]
         body = (pusher.folder / "current/convex/import.zip").read_bytes()
         params = {"uploadToken": token, "partNumber": "1"}
         part = client.request("POST", ENDPOINTS["upload_part"], params=params, body=body)
         wanted = {"import": {"mode": "replace", "format": "zip"}, "uploadToken": token, "partTokens": [part]}
-        other = client.request("POST", ENDPOINTS["finish_upload"], body=wanted)["importId"]
-    assert pusher.imports()[0]["state"]["state"] == "waiting_for_confirmation"
-    return other
+        return client.request("POST", ENDPOINTS["finish_upload"], body=wanted)["importId"]
 
 
 def test_an_import_that_fails_is_told(pusher: Pusher) -> None:
@@ -625,7 +797,12 @@ def test_an_import_that_never_ends_is_given_up_and_cancelled(pusher: Pusher) -> 
     pusher.write(5)
     pusher.deployment.configure(import_outcome="stuck")
     said = pusher.fails("--wait", "1s")
-    assert "isn't done yet" in said
+    (job,) = pusher.imports()
+    begun = f"{datetime.fromtimestamp(job['_creationTime'] / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    assert (
+        f"takes longer than 1 s, which --wait can raise: import {job['_id']}, which began at {begun}, isn't done"
+        in said
+    )
     assert said.endswith("Nothing was replaced")
 
 
@@ -672,6 +849,77 @@ def test_the_deployment_takes_an_integer_as_int64_and_a_float_as_float64(pusher:
 # Faults
 
 
+BY_PROXIES = (
+    *itertools.product((*ENDPOINTS, "cancel"), ("524_after", "sign_in")),
+    *itertools.product(("finish_upload",), ("520", "599", "511", "proxy_404")),
+)
+
+
+def test_a_push_gets_over_what_proxies_answer_at_each_step(pusher: Pusher) -> None:
+    rows = pusher.write(5)
+    for endpoint, kind in BY_PROXIES:
+        path = ENDPOINTS.get(endpoint, "/api/cancel_import")
+        pusher.deployment.configure(faults={"kinds": [kind], "paths": [path], "times": 1})
+        before = pusher.deployment.faults_met()
+        assert pusher.succeeds("--overwrite", *(["--dry-run"] if endpoint == "cancel" else []))["tables"], (
+            endpoint,
+            kind,
+        )
+        assert pusher.deployment.faults_met() == before + 1, (endpoint, kind)
+        assert pusher.waiting() == [], (endpoint, kind)
+    pusher.holds(rows)
+
+
+@pytest.mark.parametrize("endpoint", ["finish_upload", "perform_import"])
+def test_a_step_that_something_on_the_way_refuses_leaves_nothing_behind(pusher: Pusher, endpoint: str) -> None:
+    pusher.write(5)
+    for kind in ("proxy_401", "proxy_403", "407", "409", "login_302"):
+        pusher.deployment.configure(faults={"kinds": [kind], "paths": [ENDPOINTS[endpoint]]})
+        pusher.deployment.forget_requests()
+        said = pusher.fails()
+        assert re.search(r"something between us and Convex|sends requests on to https://login", said), kind
+        assert len(pusher.requests(ENDPOINTS[endpoint])) == 1, kind
+
+
+def test_an_upload_whose_end_was_lost_to_a_proxy_leaves_no_import_behind(pusher: Pusher) -> None:
+    pusher.write(5)
+    pusher.deployment.configure(faults={"kinds": ["524_after"], "paths": [ENDPOINTS["finish_upload"]]})
+    result = pusher("--retry-for", "0.3s")
+    assert (result.code, result.out) == (1, "")
+    assert "it isn't known whether the upload was finished: looking for what came of it" in result.err
+    jobs = pusher.imports()
+    assert len(jobs) == len(pusher.requests(ENDPOINTS["finish_upload"]))
+    assert {job["state"]["state"] for job in jobs} == {"failed"}
+
+
+def test_parts_get_smaller_where_a_proxy_takes_none_so_large(pusher: Pusher) -> None:
+    noise = random.Random(1)
+    rows = [{"seed": f"{n}", "noise": noise.randbytes(100_000).hex()} for n in range(9)]
+    write_set(pusher.folder, rows, files=entries(BUILD, rows))
+    pusher.deployment.configure(max_body_bytes=256 << 10, smallest_part_bytes=0)
+    pusher.succeeds()
+    pusher.holds(rows)
+    size = (pusher.folder / "current/convex/import.zip").stat().st_size
+    sizes = [r["bytes"] for r in pusher.requests(ENDPOINTS["upload_part"])]
+    tried = [size, size // 2, size // 4]
+    assert sizes == [*tried, *[256 << 10] * (size // (256 << 10)), size % (256 << 10)]
+    numbers = [r["query"]["partNumber"] for r in pusher.requests(ENDPOINTS["upload_part"])]
+    assert numbers == ["1"] * len(tried) + [str(n) for n in range(1, len(numbers) - len(tried) + 1)]
+
+
+def test_parts_that_nobody_takes_are_told_with_the_setting_to_raise(pusher: Pusher) -> None:
+    noise = random.Random(1)
+    rows = [{"seed": "s", "noise": noise.randbytes(300_000).hex()}]
+    write_set(pusher.folder, rows, files=entries(BUILD, rows))
+    pusher.deployment.configure(max_body_bytes=200 << 10)
+    said = pusher.fails()
+    assert "takes no request of 262,144 bytes (413): have it take requests of 6 MiB (client_max_body_size" in said
+    pusher.deployment.configure(max_body_bytes=256 << 10)
+    said = pusher.fails()
+    assert "EntityTooSmall" in said
+    assert "something on the way took none of 5 MiB (413): have it take requests of 6 MiB" in said
+
+
 @pytest.mark.parametrize("kind", faults.ALL)
 @pytest.mark.parametrize("endpoint", [*ENDPOINTS])
 def test_a_push_gets_over_every_fault(pusher: Pusher, endpoint: str, kind: str) -> None:
@@ -714,6 +962,28 @@ def test_a_lost_answer_to_finish_upload_leaves_no_import_behind(pusher: Pusher) 
     assert [job["state"]["state"] for job in pusher.imports()] == ["completed", "failed"]
     tokens = [json.loads(request["body"])["uploadToken"] for request in pusher.requests(ENDPOINTS["finish_upload"])]
     assert len({*tokens}) == 2
+
+
+def test_an_import_that_comes_late_of_an_upload_given_up_is_cancelled(pusher: Pusher) -> None:
+    rows = pusher.write(5)
+    pusher.deployment.configure(
+        faults={"kinds": ["524"], "paths": [ENDPOINTS["finish_upload"]], "times": 1}, import_seconds=600
+    )
+    late: list[str] = []
+
+    def come_late() -> None:
+        while len(pusher.requests(ENDPOINTS["finish_upload"])) < 2:
+            time.sleep(0.01)
+        late.append(_uploaded(pusher))
+        pusher.deployment.configure(import_seconds=0)
+
+    thread = threading.Thread(target=come_late)
+    thread.start()
+    pusher.succeeds()
+    thread.join()
+    pusher.holds(rows)
+    assert {job["_id"]: job["state"]["state"] for job in pusher.imports()}[late[0]] == "failed"
+    assert pusher.waiting() == []
 
 
 def test_a_lost_answer_to_finish_upload_costs_nobody_else_an_import(pusher: Pusher) -> None:
@@ -832,7 +1102,16 @@ def test_what_a_push_prints(pusher: Pusher) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--replace-all"], ["--wait", "ten"], ["--retry-for", "1"], ["a", "b"], ["--key", "x"]]
+    "arguments",
+    [
+        ["--replace-all"],
+        ["--allow-shrink", "palettes"],
+        ["--max-age", "1"],
+        ["--wait", "ten"],
+        ["--retry-for", "1"],
+        ["a", "b"],
+        ["--key", "x"],
+    ],
 )
 def test_wrong_usage_is_exit_code_2(pusher: Pusher, arguments: list[str]) -> None:
     assert pusher(*arguments).code == 2
@@ -900,7 +1179,7 @@ def test_interrupting_an_upload_leaves_nothing(pusher: Pusher) -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (1, b"")
-    assert err == b"publish: interrupted. Nothing was replaced\n"
+    assert err.splitlines()[-1] == b"publish: interrupted. Nothing was replaced"
     assert pusher.imports() == []
     assert pusher.deployment.state() == before
 

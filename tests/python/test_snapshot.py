@@ -1,14 +1,13 @@
 """`extract snapshot`: an export from asking for it to landing it, in all its states."""
 
 import signal
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Process
-from live import Live
+from live import Live, meanwhile, wait_for
 
 FILL = [{"n": n} for n in range(50)]
 
@@ -51,9 +50,17 @@ def test_only_and_skip(live: Live) -> None:
 
 
 def test_the_states_of_an_export_are_told(live: Live) -> None:
+    def go_on() -> None:
+        wait_for(lambda: live.functions("getLatest") > 3)
+        live.deployment.configure(export_seconds=0.0, export_outcome="stuck")
+        looks = live.functions("getLatest")
+        wait_for(lambda: live.functions("getLatest") > looks + 2)
+        live.deployment.configure(export_outcome="completed")
+
     live.deployment.insert("palettes", *FILL)
-    live.deployment.configure(export_seconds=1.5)
-    _, said = snapshot(live)
+    live.deployment.configure(export_seconds=1e6)
+    with meanwhile(go_on):
+        _, said = snapshot(live)
     assert "waits for its turn" in said
     assert "Backing up messages: " in said
     live.check()
@@ -78,18 +85,26 @@ def test_an_export_that_takes_too_long_can_be_taken_later(live: Live) -> None:
     assert live.requests("/api/export/request/zip") == []
 
 
+def when_it_is(live: Live, path: str, status: int, **settings: Any) -> None:
+    """Change settings when a request for a path was answered with a status."""
+    wait_for(lambda: any(r["path"].startswith(path) and r.get("status") == status for r in live.deployment.requests()))
+    live.deployment.configure(**settings)
+
+
 def test_an_export_by_somebody_else_is_waited_for(live: Live) -> None:
     live.deployment.configure(export_by_others=True)
     assert "isn't done yet" in live.fails("snapshot", "--wait", "1s")
-    threading.Timer(1, lambda: live.deployment.configure(export_by_others=False)).start()
-    _, said = snapshot(live)
+    live.deployment.forget_requests()
+    with meanwhile(lambda: when_it_is(live, "/api/export/request", 400, export_by_others=False)):
+        _, said = snapshot(live)
     assert "another export or backup is running" in said
 
 
 def test_an_export_on_its_way_is_not_taken_for_ours(live: Live) -> None:
     """It may be of a moment before we asked."""
-    live.deployment.configure(export_seconds=1.0)
+    live.deployment.configure(export_outcome="stuck")
     live.fails("snapshot", "--wait", "0.2s")
+    live.deployment.configure(export_outcome="completed", export_seconds=1.0)
     live.deployment.insert("palettes", {"n": "after that one was asked for"})
     snapshot(live)
     live.check()
@@ -97,9 +112,10 @@ def test_an_export_on_its_way_is_not_taken_for_ours(live: Live) -> None:
 
 def test_asking_twice_because_the_answer_was_lost_makes_one_export(live: Live) -> None:
     faults = {"kinds": ["reset_after"], "paths": ["/api/export/request"], "times": 1}
-    live.deployment.configure(export_seconds=1.0, faults=faults)
+    live.deployment.configure(export_outcome="stuck", faults=faults)
     live.deployment.insert("palettes", {"n": 1})
-    snapshot(live)
+    with meanwhile(lambda: when_it_is(live, "/api/export/request", 400, export_outcome="completed")):
+        snapshot(live)
     assert [request["status"] for request in live.requests("/api/export/request/zip")] == [0, 400]
 
 
@@ -118,10 +134,10 @@ def test_a_recent_export_is_taken_again(live: Live) -> None:
 def test_an_export_that_is_no_longer_kept_is_made_anew(live: Live) -> None:
     live.deployment.insert("palettes", {"n": 1})
     snapshot(live)
-    live.deployment.configure(export_expired=True)
-    threading.Timer(0.5, lambda: live.deployment.configure(export_expired=False)).start()
-    live.deployment.configure(export_seconds=1.0)
-    _, said = snapshot(live, "--reuse", "24h")
+    live.deployment.configure(export_expired=True, export_outcome="stuck")
+    changes = {"export_expired": False, "export_outcome": "completed"}
+    with meanwhile(lambda: when_it_is(live, "/api/export/zip", 404, **changes)):
+        _, said = snapshot(live, "--reuse", "24h")
     assert "no longer kept" in said
     live.check()
 
@@ -155,3 +171,55 @@ def test_a_snapshot_that_is_stopped_leaves_nothing(live: Live, process: Process,
     assert child.returncode == 1
     assert said.endswith("interrupted; nothing of this run was landed\n")
     assert not list(tmp_path.glob("raw/.downloads*"))
+
+
+STEPS = ["/api/query", "/api/export/request", "/api/export/zip"]
+
+
+def test_a_web_page_is_taken_for_success_at_no_step(live: Live) -> None:
+    live.deployment.insert("palettes", *FILL)
+    for path in STEPS:
+        live.deployment.configure(faults={"kinds": ["sign_in"], "paths": [path]})
+        said = live.fails("snapshot", "--retry-for", "0.3s")
+        assert "something between us and Convex answered with a web page (“Sign in”" in said, path
+        assert live.left_behind() == set()
+    for path in STEPS:
+        live.deployment.configure(faults={"kinds": ["sign_in"], "paths": [path], "times": 2})
+        snapshot(live)
+        live.check()
+
+
+def test_an_export_that_nobody_made_is_not_waited_for_long(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("extract.snapshot.APPEARS_SECONDS", 0.3)
+    monkeypatch.setattr("extract.snapshot.REQUEST", "/api/query")  # where something answers, in JSON
+    assert "was asked for an export, and has none" in live.fails("snapshot")
+
+
+def test_a_download_that_is_cut_goes_on_where_it_was(live: Live) -> None:
+    """As long as it gets further, it isn't given up, however long that takes."""
+    live.deployment.insert("palettes", *FILL, {"text": "x" * 2000})
+    live.deployment.configure(download_ranges=True, export_body="short", export_body_times=8)
+    snapshot(live, "--retry-for", "0.7s")
+    live.check()
+    assert downloads(live) == [200, *[206] * 8]
+
+
+def test_a_download_that_is_cut_comes_again_where_the_server_gives_no_parts(live: Live) -> None:
+    live.deployment.insert("palettes", *FILL)
+    live.deployment.configure(export_body="short", export_body_times=2)
+    snapshot(live)
+    live.check()
+    assert downloads(live) == [200] * 3
+
+
+def downloads(live: Live) -> list[int]:
+    """Return the statuses of the downloads."""
+    requests = live.deployment.requests()
+    return [request["status"] for request in requests if request["path"].startswith("/api/export/zip/")]
+
+
+def test_a_download_that_is_slow_is_not_given_up(live: Live) -> None:
+    live.deployment.insert("palettes", *FILL)
+    live.deployment.configure(faults={"kinds": ["trickle"], "paths": ["/api/export/zip"], "pause": 0.1})
+    snapshot(live, "--retry-for", "0.2s")
+    live.check()

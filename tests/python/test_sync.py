@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,12 +17,14 @@ from conftest import ROOT, Extract, documents, table_entries, tree, write_zip
 from convex_deployment.control import Deployment
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from live import FOLLOWED, Live, followed
+from live import FOLLOWED, Live, followed, meanwhile, wait_for
 from raw_zone_reader import Reader
 
 from extract import sync as sync_module
 from extract.client import Client
 from extract.deployment import Deployment as Address
+from extract.journal import Journal, new_header
+from extract.queries import OLDEST_BACKEND
 from extract.rawzone import LIVE_LOCK, RawZone, TableName
 from extract.selection import Selection
 from extract.sync import Sync
@@ -388,6 +391,7 @@ def test_what_a_failed_import_left_is_known_after_a_kill_too(live: Live, monkeyp
     live.sync()  # from here on, these imports are settled
     with Client(Address(live.deployment.url, live.deployment.key)) as client:
         sync = Sync(RawZone(live.raw), client, Selection(FOLLOWED))
+        sync.open()
         sync._forget([TableName("", "palettes")])
     reach = Sync._reach_up_to_date
 
@@ -440,11 +444,28 @@ def test_a_sync_waits_for_an_import_that_is_running(live: Live, api: str) -> Non
     live.sync()
     import_id = live.deployment.start_import({"palettes": [{"new": n} for n in range(9)]})
     live.deployment.continue_import(import_id, 4)
-    threading.Timer(1, live.deployment.finish_import, [import_id]).start()
-    run, said = live.run("sync")
+    looks = live.functions("queryImport:list")
+
+    def finish() -> None:
+        wait_for(lambda: live.functions("queryImport:list") > looks + 4)
+        live.deployment.finish_import(import_id)
+
+    with meanwhile(finish):
+        run, said = live.run("sync")
     assert run is not None
     assert "waiting until it is done" in said
     live.check()
+
+
+def test_the_wait_for_an_import_has_an_end(live: Live) -> None:
+    live.deployment.insert("palettes", {"old": 1})
+    live.sync()
+    import_id = live.deployment.start_import({"palettes": [{"new": 1}], "palette_tags": []})
+    said = live.fails("sync", "--wait", "0.1s")
+    assert f"import {import_id} of palette_tags, palettes (in_progress, begun 20" in said
+    assert "--wait" in said
+    live.deployment.finish_import(import_id)
+    live.sync()
 
 
 @APIS
@@ -593,6 +614,44 @@ def test_another_deployment_in_the_same_zone_waits_for_a_decision(live: Live) ->
         assert live.visible() == other.state()
 
 
+def test_an_address_that_never_answered_binds_nothing(
+    live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither in an empty raw zone nor in one where something else has landed; nor has `--full` anything forgotten."""
+    monkeypatch.setattr("extract.trouble.FIRST_CONTACT_SECONDS", 0.1)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        misspelt = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    url, key = live.deployment.url, live.deployment.key
+    live.use(misspelt, key)
+    live.fails("sync")
+    live.extract.load(write_zip(tmp_path / "x.zip", table_entries(palettes=documents("p"))))
+    live.fails("sync")
+    live.use(url, key)
+    live.deployment.insert("palettes", {"n": 1})
+    live.sync()
+    live.use(misspelt, key)
+    live.fails("sync", "--full")
+    live.use(url, key)
+    live.deployment.insert("palettes", {"n": 2})
+    assert live.sync()["kind"] == "incremental"
+
+
+def test_an_earlier_journal_of_an_address_that_never_answered_binds_nothing(live: Live) -> None:
+    """As the versions before wrote one."""
+    Journal(RawZone(live.raw)).begin(new_header(None, "http://misspelt.invalid", "data_sync", True, "2026-01-01"))
+    live.deployment.insert("palettes", {"n": 1})
+    live.sync()
+
+
+def test_an_address_that_is_written_otherwise_is_the_same(live: Live) -> None:
+    url = live.deployment.url.replace("127.0.0.1", "localhost")
+    for n, written in enumerate([url, url.upper(), f"{url}/", url.replace("localhost", "LocalHost")]):
+        live.use(written, live.deployment.key)
+        live.deployment.insert("palettes", {"n": n})
+        assert live.sync()["kind"] == ("incremental" if n else "full")
+
+
 def test_a_status_that_is_not_known_says_upgrade(live: Live) -> None:
     live.deployment.insert("palettes", {"n": 1})
     live.deployment.configure(status_type="rewinding")
@@ -601,14 +660,78 @@ def test_a_status_that_is_not_known_says_upgrade(live: Live) -> None:
     assert "rewinding" in said
 
 
-def test_a_404_after_the_beginning_is_no_reason_to_fall_back(live: Live) -> None:
+def test_a_404_for_some_moments_is_no_reason_to_fall_back(live: Live) -> None:
     live.deployment.insert("palettes", {"n": 1})
     live.sync()
-    live.deployment.configure(data_sync="missing")
-    live.deployment.insert("palettes", {"n": 2})
-    assert "which it had before" in live.fails("sync")
+    for path, times, after in (("/", 4, 1), ("/api/v1", 2, 0), ("/api/v1/data/sync", 4, 0)):
+        live.deployment.configure(faults={"kinds": ["proxy_404"], "paths": [path], "times": times, "after": after})
+        live.deployment.insert("palettes", {"n": path})
+        run = live.sync()
+        assert (run["source"]["type"], run["kind"]) == ("data_sync", "incremental")
+
+
+def test_a_backend_that_became_older_is_followed_by_the_older_api_until_it_is_newer_again(live: Live) -> None:
+    live.deployment.insert("palettes", {"n": 1})
+    live.sync()
+    kinds = []
+    for api in ("missing", "missing", "current", "current"):
+        live.deployment.configure(data_sync=api)
+        live.deployment.insert("palettes", {"n": api})
+        run = live.sync()
+        kinds.append(f"{run['source']['type']} {run['kind']}")
+        live.rests()
+    assert kinds == [
+        "streaming_export full", "streaming_export incremental", "data_sync full", "data_sync incremental"
+    ]  # fmt: skip
+
+
+def test_a_backend_that_has_neither_api_says_what_is_the_oldest(live: Live) -> None:
+    live.deployment.configure(data_sync="missing", older_api=False)
+    assert f"{OLDEST_BACKEND} is the oldest" in live.fails("sync")
     live.deployment.configure(data_sync="current")
-    assert live.sync()["source"]["type"] == "data_sync"
+    live.deployment.insert("palettes", {"n": 1})
+    live.sync()
+
+
+def test_an_import_after_which_changes_cannot_be_followed_has_everything_come_anew(live: Live) -> None:
+    set_api(live, "missing")
+    ids = live.deployment.insert("palettes", *({"n": n} for n in range(5)))
+    live.sync()
+    live.deployment.transaction([["delete", ids[0]], ["insert", "", "palettes", {"n": 9}]])
+    live.deployment.configure(deltas_conflict=True)
+    run = live.sync()
+    assert run["kind"] == "full"
+    assert any("409" in note for note in run["notes"])
+    live.rests()
+    live.deployment.configure(faults={"kinds": ["409"], "paths": ["/api/document_deltas"]})
+    assert "409" in live.fails("sync")
+
+
+def test_a_backend_that_cannot_count_is_followed_all_the_same(live: Live) -> None:
+    set_api(live, "missing", table_size=False)
+    ids = live.deployment.insert("palettes", *({"n": n} for n in range(7)))
+    live.deployment.insert("palette_tags", {"n": 1})
+    live.deployment.create_table("tag_batches")
+    run = live.sync()
+    assert run["sync"]["tables"]["palettes"]["documents"] == 7
+    assert not run["sync"]["tables"]["palettes"]["verified"]
+    live.rests()
+    live.deployment.transaction([["delete", ids[0]], ["replace", ids[1], {"n": 10}]])
+    assert live.sync()["kind"] == "incremental"
+    live.deployment.drop_table("palettes")
+    live.deployment.insert("palettes", {"new": 1})
+    live.sync()
+    live.deployment.drop_table("palettes")
+    live.deployment.create_table("palettes")
+    live.deployment.insert("palette_tags", {"n": 2})
+    live.sync()
+    live.deployment.finish_import(live.deployment.start_import({"palettes": [{"imported": n} for n in range(3)]}))
+    live.sync()
+    import_id = live.deployment.start_import({"palettes": [{"half": n} for n in range(3)]})
+    live.deployment.continue_import(import_id, 3)
+    live.deployment.fail_import(import_id)
+    assert live.sync()["source"]["type"] == "snapshot"
+    live.rests()
 
 
 def test_the_first_form_of_the_api_says_upgrade(live: Live) -> None:
@@ -694,7 +817,9 @@ def test_a_journal_that_was_being_deleted_is_none(live: Live, monkeypatch: pytes
     live.deployment.insert("palettes", *({"n": n} for n in range(20)))
     address = Address(live.deployment.url, live.deployment.key)
     with Client(address) as client:
-        Sync(RawZone(live.raw), client, Selection(["palettes"]))._reach_up_to_date()
+        sync = Sync(RawZone(live.raw), client, Selection(["palettes"]))
+        sync.open()
+        sync._reach_up_to_date()
     pages = sorted((live.raw / ".syncing").glob("page-*"))
     assert len(pages) > 3
 
@@ -705,7 +830,7 @@ def test_a_journal_that_was_being_deleted_is_none(live: Live, monkeypatch: pytes
     with monkeypatch.context() as patch, Client(address) as client:
         patch.setattr("extract.journal.shutil.rmtree", killed)
         with pytest.raises(CutError):
-            Sync(RawZone(live.raw), client, Selection(["palettes"]), is_full=True)
+            Sync(RawZone(live.raw), client, Selection(["palettes"]), is_full=True).open()
     live.sync("--only", "palettes")
 
 
@@ -822,13 +947,6 @@ def start_watching(live: Live, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def test_watching_lands_one_run_for_each_batch_of_changes(live: Live) -> None:
     live.deployment.insert("palettes", {"n": 1})
     with start_watching(live) as process:
@@ -858,6 +976,31 @@ def test_watching_survives_an_outage(live: Live) -> None:
         wait_for(lambda: len(live.runs()) == 2)
         live.check()
         process.kill()
+
+
+@pytest.mark.parametrize("kind", ["proxy_404", "login_302"])
+def test_watching_survives_what_something_between_says(live: Live, kind: str) -> None:
+    """Until the deployment itself says no, which ends it here."""
+
+    def happen() -> None:
+        try:
+            wait_for(lambda: len(live.runs()) == 1)
+            live.deployment.configure(faults={"kinds": [kind]})
+            live.deployment.insert("palettes", {"n": 2})
+            wait_for(lambda: live.deployment.faults_met() > 3)
+            live.deployment.configure(faults={})
+            wait_for(lambda: len(live.runs()) == 2)
+        finally:
+            live.deployment.configure(streaming_export=False)
+
+    live.deployment.insert("palettes", {"n": 1})
+    with meanwhile(happen):
+        result = live.extract("sync", "--watch", "0.05", "--retry-for", "0.2s")
+    assert result.code == 1
+    assert "Trying again in" in result.err
+    assert result.err.splitlines()[-1].endswith("which every plan has")
+    live.check()
+    assert [run["kind"] for run in live.runs()] == ["full", "incremental"]
 
 
 def test_watching_stops_at_what_another_try_would_not_change(live: Live) -> None:
