@@ -625,13 +625,16 @@ def test_an_address_that_never_answered_binds_nothing(
     url, key = live.deployment.url, live.deployment.key
     live.use(misspelt, key)
     live.fails("sync")
+    assert not (live.raw / ".syncing").exists()
     live.extract.load(write_zip(tmp_path / "x.zip", table_entries(palettes=documents("p"))))
     live.fails("sync")
     live.use(url, key)
     live.deployment.insert("palettes", {"n": 1})
     live.sync()
+    journal = tree(live.raw / ".syncing")
     live.use(misspelt, key)
     live.fails("sync", "--full")
+    assert tree(live.raw / ".syncing") == journal
     live.use(url, key)
     live.deployment.insert("palettes", {"n": 2})
     assert live.sync()["kind"] == "incremental"
@@ -650,6 +653,9 @@ def test_an_address_that_is_written_otherwise_is_the_same(live: Live) -> None:
         live.use(written, live.deployment.key)
         live.deployment.insert("palettes", {"n": n})
         assert live.sync()["kind"] == ("incremental" if n else "full")
+        journal = live.raw / ".syncing" / "journal.json"
+        header = json.loads(journal.read_text())
+        journal.write_text(json.dumps(header | {"url": url.upper()}))  # as the versions before may have kept it
 
 
 def test_a_status_that_is_not_known_says_upgrade(live: Live) -> None:
