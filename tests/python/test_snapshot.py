@@ -1,14 +1,16 @@
 """`extract snapshot`: an export from asking for it to landing it, in all its states."""
 
 import signal
-import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Process
+from conftest import PATIENCE_SECONDS, Process
 from live import Live
+
+from extract.snapshot import REQUEST
 
 FILL = [{"n": n} for n in range(50)]
 
@@ -52,7 +54,7 @@ def test_only_and_skip(live: Live) -> None:
 
 def test_the_states_of_an_export_are_told(live: Live) -> None:
     live.deployment.insert("palettes", *FILL)
-    live.deployment.configure(export_seconds=1.5)
+    live.deployment.configure(export_looks=4)
     _, said = snapshot(live)
     assert "waits for its turn" in said
     assert "Backing up messages: " in said
@@ -81,23 +83,24 @@ def test_an_export_that_takes_too_long_can_be_taken_later(live: Live) -> None:
 def test_an_export_by_somebody_else_is_waited_for(live: Live) -> None:
     live.deployment.configure(export_by_others=True)
     assert "isn't done yet" in live.fails("snapshot", "--wait", "1s")
-    threading.Timer(1, lambda: live.deployment.configure(export_by_others=False)).start()
-    _, said = snapshot(live)
+    with live.deployment.when_asked(REQUEST, partial(live.deployment.configure, export_by_others=False)):
+        _, said = snapshot(live)
     assert "another export or backup is running" in said
 
 
 def test_an_export_on_its_way_is_not_taken_for_ours(live: Live) -> None:
     """It may be of a moment before we asked."""
-    live.deployment.configure(export_seconds=1.0)
+    live.deployment.configure(export_outcome="stuck")
     live.fails("snapshot", "--wait", "0.2s")
     live.deployment.insert("palettes", {"n": "after that one was asked for"})
-    snapshot(live)
+    with live.deployment.when_asked(REQUEST, partial(live.deployment.configure, export_outcome="completed")):
+        snapshot(live)
     live.check()
 
 
 def test_asking_twice_because_the_answer_was_lost_makes_one_export(live: Live) -> None:
     faults = {"kinds": ["reset_after"], "paths": ["/api/export/request"], "times": 1}
-    live.deployment.configure(export_seconds=1.0, faults=faults)
+    live.deployment.configure(export_looks=2, faults=faults)
     live.deployment.insert("palettes", {"n": 1})
     snapshot(live)
     assert [request["status"] for request in live.requests("/api/export/request/zip")] == [0, 400]
@@ -118,10 +121,10 @@ def test_a_recent_export_is_taken_again(live: Live) -> None:
 def test_an_export_that_is_no_longer_kept_is_made_anew(live: Live) -> None:
     live.deployment.insert("palettes", {"n": 1})
     snapshot(live)
-    live.deployment.configure(export_expired=True)
-    threading.Timer(0.5, lambda: live.deployment.configure(export_expired=False)).start()
-    live.deployment.configure(export_seconds=1.0)
-    _, said = snapshot(live, "--reuse", "24h")
+    live.deployment.configure(export_expired=True, export_outcome="stuck")
+    keep = partial(live.deployment.configure, export_expired=False, export_outcome="completed")
+    with live.deployment.when_asked("/api/export/zip", keep):
+        _, said = snapshot(live, "--reuse", "24h")
     assert "no longer kept" in said
     live.check()
 
@@ -151,7 +154,7 @@ def test_a_snapshot_that_is_stopped_leaves_nothing(live: Live, process: Process,
             assert child.poll() is None
             time.sleep(0.02)
         child.send_signal(signal.SIGINT)
-        _, said = child.communicate(timeout=30)
+        _, said = child.communicate(timeout=PATIENCE_SECONDS)
     assert child.returncode == 1
     assert said.endswith("interrupted; nothing of this run was landed\n")
     assert not list(tmp_path.glob("raw/.downloads*"))
