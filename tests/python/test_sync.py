@@ -475,20 +475,22 @@ def test_an_import_that_runs_while_pages_come(
     live.sync()
     live.deployment.insert("palettes", {"old": 9})
 
-    finishing = []
+    begun = []
 
     def begin() -> None:
         import_id = live.deployment.start_import({"palettes": [{"new": n} for n in range(9)]})
         live.deployment.continue_import(import_id, 4)
         live.deployment.insert("palettes", {"lost": "at the swap"})
-        finishing.append(threading.Timer(1, live.deployment.finish_import, [import_id]))
-        finishing[0].start()
+        begun.append(import_id)
+
+    def finish() -> None:
+        live.deployment.finish_import(begun[0])
 
     between(monkeypatch, moment, begin)
-    run, _ = live.run("sync")
+    with live.deployment.when_asked("/api/query", finish, "queryImport:list", times=3):
+        run, _ = live.run("sync")
     assert run is not None
     assert live.visible() == followed(live.deployment.state_at(run["snapshot_ts"]))
-    finishing[0].join()
     live.run("sync")
     live.check()
     live.rests()
