@@ -43,6 +43,7 @@ WITH_ENV = $(BIN)/python -m extract.with_env
 .PHONY: build
 build: $(RUNTIME) ## the warehouse, from what has landed or else from the sample, tested and published: the main job
 	@$(BIN)/python seeds/check.py
+	@$(BIN)/python -m publish.sample
 	$(BIN)/python -m extract load --if-empty sample/convex-export.zip
 	$(WITH_ENV) $(BIN)/dbt --quiet build
 	$(BIN)/python -m publish
@@ -51,6 +52,7 @@ build: $(RUNTIME) ## the warehouse, from what has landed or else from the sample
 .PHONY: diff
 diff: $(RUNTIME) ## the rows that your edit changes: built and compared with what is published, not published (LIMIT=3, MARKDOWN=1, SELECT=synonyms+, SET=…)
 	@$(BIN)/python seeds/check.py >&2
+	@$(BIN)/python -m publish.sample
 	@$(BIN)/python -m extract load --if-empty sample/convex-export.zip >&2
 	@$(WITH_ENV) $(BIN)/dbt --quiet build $(if $(SELECT),--select '$(SELECT)') >&2
 	@$(BIN)/python -m publish diff $(if $(LIMIT),--limit $(LIMIT)) $(if $(MARKDOWN),--markdown) $(SET)
@@ -275,7 +277,7 @@ soak-builds: $(DEV) ## random histories of a project: what a build keeps is what
 	HISTORIES=$(or $(HISTORIES),20) $(BIN)/pytest tests/python/test_builds_by_change.py
 
 .PHONY: soak-publish
-soak-publish: $(DEV) ## readers of what is published, while publishers are killed (PUBLISHES=20, KILLS=20, SEED=1)
+soak-publish: $(DEV) ## readers of what is published and pushed, while publishers and pushers are killed (PUBLISHES=20, KILLS=20, SEED=1)
 	PYTHONPATH=.:tests:tests/python $(BIN)/python tests/python/publish_soak.py --publishes $(or $(PUBLISHES),20) --kills $(or $(KILLS),20) --seed $(or $(SEED),1)
 
 .PHONY: lock

@@ -147,7 +147,7 @@ def _fold(
             with _connection(run.directory.parent / "spill") as connection:
                 for name, files in sorted(zone.files(chosen).items()):
                     _fold_table(connection, run, name, files, is_whole, forget_deleted, progress)
-            _carry_rejected(run, zone, chosen)
+            _carry_counts(run, zone, chosen)
         return run.summary
     except _NothingToFold:
         return None
@@ -156,6 +156,9 @@ def _fold(
 def _describe(summary: RunSummary, chosen: list[RunSummary], is_whole: bool, forget_deleted: bool) -> None:
     newest = chosen[-1]
     summary.source = {"type": "compact", "name": f"{len(chosen)} run{'' if len(chosen) == 1 else 's'}"}
+    summary.source["origin"] = newest.origin
+    if any(run.is_sample for run in chosen):
+        summary.source["sample"] = True
     if not is_whole:
         summary.source["first"] = chosen[0].stands_from
     if not forget_deleted:  # or else what the runs said was more
@@ -164,15 +167,17 @@ def _describe(summary: RunSummary, chosen: list[RunSummary], is_whole: bool, for
     summary.snapshot_ts, summary.cursor, summary.sync = newest.snapshot_ts, newest.cursor, newest.sync
 
 
-def _carry_rejected(run: RunWriter, zone: RawZone, chosen: list[RunSummary]) -> None:
+def _carry_counts(run: RunWriter, zone: RawZone, chosen: list[RunSummary]) -> None:
+    """Take over what the runs have set aside, and how many deletions landed in them."""
     for found in chosen:
         path = zone.directory / found.run_id / REJECTED_FILE
         if path.exists():
             run.carry_rejected(path)
         for table in found.tables:
-            counts = run.open_table(TableName(table.component, table.table), "uniform").summary.rejected
+            summary = run.open_table(TableName(table.component, table.table), "uniform").summary
+            summary.deletes_so_far = (summary.deletes_so_far or 0) + table.landed_deletes
             for reason, count in table.rejected.items():
-                counts[reason] = counts.get(reason, 0) + count
+                summary.rejected[reason] = summary.rejected.get(reason, 0) + count
 
 
 def _connection(spill: Path) -> duckdb.DuckDBPyConnection:

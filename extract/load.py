@@ -13,6 +13,7 @@ from extract.errors import ExtractError
 from extract.legacy import Decoder, TableFormat, read_schema
 from extract.lines import BYTE_ORDER_MARK, LinePiece, prefetched, split, whole_lines
 from extract.rawzone import RawZone, RunSummary, RunWriter, TableName, TableWriter
+from extract.sample import is_sample
 from extract.selection import Selection
 
 Progress = Callable[[str, int, int], None]
@@ -50,6 +51,8 @@ def load(
             raise ExtractError(f"no table of {path} is selected: see --only and --skip")
         size = path.stat().st_size if path.is_file() else None
         source = source or {"type": archive.kind, "name": path.name, "bytes": size}
+        if is_sample(archive):
+            source = source | {"sample": True}
         with zone.new_run(source, archive.snapshot_ts) as run:
             run.summary.skipped = sorted(str(s.name) for s in archive.tables if s not in taken)
             run.summary.notes = _notes(archive, listed, selection)

@@ -26,6 +26,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -64,6 +65,10 @@ REJECTED_SCHEMA = pa.schema(
     ]
 )
 
+DEPLOYMENT_SOURCES = frozenset({"snapshot", "data_sync", "streaming_export"})
+"""The types of `source` whose name is a deployment's address; that of others is a file's."""
+_SNAPSHOT_NAME = re.compile(r"snapshot_(.+)_\d{18,19}(?: \(\d+\))?\.zip")
+"""The name that Convex gives to a download: that of the deployment, and the time of the snapshot."""
 _RUN_ID = re.compile(r"(\d{8}T\d{6})Z-(\d{6})?")
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _COMPONENT = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_.]{1,64}")
@@ -104,6 +109,8 @@ class TableSummary:
     format: str
     rows: int = 0
     deletes: int = 0
+    deletes_so_far: int | None = None
+    """Of a folded run: the deletions that landed in the runs that it stands for, whatever it still has of them."""
     document_bytes: int = 0
     blank_lines: int = 0
     rejected: dict[Reason, int] = field(default_factory=dict)
@@ -111,6 +118,11 @@ class TableSummary:
     file: str = ""
     bytes: int = 0
     sha256: str = ""
+
+    @property
+    def landed_deletes(self) -> int:
+        """The deletions that landed in the run, or in the runs that it stands for."""
+        return self.deletes if self.deletes_so_far is None else self.deletes_so_far
 
 
 @dataclass
@@ -144,9 +156,32 @@ class RunSummary:
         return sum(table.bytes for table in self.tables)
 
     @property
+    def is_sample(self) -> bool:
+        """Tell whether made-up data landed in the run, or in one that it stands for: see `extract.sample`."""
+        return bool(self.source.get("sample"))
+
+    @property
+    def origin(self) -> str:
+        """Where the newest of its data came from: the name of a deployment, else its host and port, else `file`."""
+        if self.is_folded:
+            place = self.source.get("origin") or urlsplit((self.sync or {}).get("url", "")).netloc
+        elif self.source["type"] in DEPLOYMENT_SOURCES:
+            place = str(self.source["name"])
+        else:
+            found = _SNAPSHOT_NAME.fullmatch(str(self.source["name"]))
+            place = found[1] if found else ""
+        place = place.lower()
+        return (place.split(".")[0] if place.endswith(".convex.cloud") else place) or "file"
+
+    @property
     def is_folded(self) -> bool:
         """Tell whether the run was folded from others, see `extract.compact`."""
         return self.source["type"] == "compact"
+
+    @property
+    def forgets_deleted(self) -> bool:
+        """Tell whether the deleted documents of the runs that it stands for are gone, see `extract.compact`."""
+        return self.is_folded and "last" not in self.source
 
     @property
     def stands_from(self) -> str:

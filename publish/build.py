@@ -1,14 +1,15 @@
 """The last build: what dbt tells of it, and whether it may be handed out."""
 
 import json
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from extract.rawzone import RawZone
+from extract.rawzone import RawZone, RunSummary
 from extract.settings import setting
 from publish.errors import PublishError
 from publish.sql import quoted
@@ -56,6 +57,8 @@ class Mart(Relation):
     is_view: bool
     grain: list[str]
     """The columns that name a row, as the model's own test has them."""
+    counts_documents_of: str | None = None
+    """The Convex table of which each row needs a document, as `config: meta` says."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ class SourceRun:
     snapshot_ts: int | None
     source_type: str
     source_name: str
+    is_sample: bool = False
+    """Made-up data landed in it, see `extract.sample`."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,12 @@ class Build:
     internal: list[Relation]
     """What isn't public, and a public view or a function reads."""
     source_runs: list[SourceRun]
+    origin: str = "file"
+    """Where the newest of its data came from: a deployment, or `file`."""
+    deletes: dict[str, int] = field(default_factory=dict)
+    """The deletions that have ever landed, by table of Convex."""
+    forgot_at: str = ""
+    """The last run in which what had been deleted was forgotten, see `extract.compact`."""
 
     @property
     def build_id(self) -> str:
@@ -106,6 +117,8 @@ def audit(target: Path, database: Path, zone: RawZone, newer_runs_ok: bool = Fal
         _refuse_unless_whole(target, results, manifest)
         runs = _source_runs(database, results["metadata"]["invocation_id"])
         _refuse_unless_current(zone, runs, newer_runs_ok)
+        summaries = zone.summaries(run.run_id for run in runs)
+        samples = {run.run_id for run in summaries if run.is_sample}
         return Build(
             database,
             database.stem,
@@ -114,7 +127,10 @@ def audit(target: Path, database: Path, zone: RawZone, newer_runs_ok: bool = Fal
             results["metadata"]["dbt_version"],
             marts(manifest),
             _internal(manifest),
-            runs,
+            [replace(run, is_sample=run.run_id in samples) for run in runs],
+            summaries[-1].origin,
+            _deletes(summaries),
+            max((run.run_id for run in summaries if run.forgets_deleted), default=""),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise PublishError(f"{target} isn't what this version of dbt writes ({error!r}): run dbt build") from error
@@ -201,6 +217,14 @@ def _refuse_unless_current(zone: RawZone, runs: list[SourceRun], newer_runs_ok: 
         raise PublishError(f"run {gone[0]}, which the build read, is no longer in {zone.directory}: run dbt build")
 
 
+def _deletes(runs: list[RunSummary]) -> dict[str, int]:
+    """Return the deletions that have landed in these runs, and in those that they stand for."""
+    deletes: Counter[str] = Counter()
+    for run in runs:
+        deletes.update({table.name: table.landed_deletes for table in run.tables if table.landed_deletes})
+    return dict(sorted(deletes.items()))
+
+
 def marts(manifest: dict[str, Any]) -> list[Mart]:
     """Return the public models of dbt's manifest. Raises PublishError for one without a test of its grain."""
     grains = _grains(manifest)
@@ -221,7 +245,8 @@ def marts(manifest: dict[str, Any]) -> list[Mart]:
         ]
         is_view = node["config"]["materialized"] == "view"
         order, description = _order(node, grains[key]), node["description"].strip()
-        found.append(Mart(node["alias"], order, description, columns, is_view, grains[key]))
+        counted = node["config"]["meta"].get("counts_documents_of")
+        found.append(Mart(node["alias"], order, description, columns, is_view, grains[key], counted))
     return sorted(found, key=lambda mart: mart.name)
 
 

@@ -17,16 +17,18 @@ from extract.durations import duration
 from extract.errors import ExtractError
 from extract.rawzone import RawZone
 from extract.settings import raw_dir, setting
+from extract.shrinking import FLAG
 from extract.terminal import bars
 from extract.text import visible
 from publish.build import database_path
 from publish.console import open_console
+from publish.convex import TABLE
 from publish.convex_archive import opened
 from publish.diff import compare
 from publish.diff_report import as_json, as_markdown, print_text
 from publish.errors import PublishError
 from publish.manifest import MANIFEST, Manifest, differences
-from publish.push import KEYS, Pushed, push
+from publish.push import KEYS, Options, Pushed, push
 from publish.release import publish
 from publish.sets import PublishedSets, publish_dir
 
@@ -43,6 +45,9 @@ Writes <publish-dir>/<build_id>/ and makes it the current set in one step:
 
 Readers open <publish-dir>/current/…; what they have open they keep. The last 3 sets stay (--keep).
 A build that failed, a partial build, and one that a newer run has overtaken are refused, with what is the matter.
+So is one in which a table that counts documents (palettes, tag_results, palette_tag_consensus) has lost more than a
+third of its rows since the last release, and more than 100 of them or more than 90 %, unless that many documents were
+deleted. --allow-shrink TABLE says that it is meant; manifest.json records it.
 
 exit codes: 0 done; 1 failed, with one line on stderr that says what to do; 2 wrong usage
 settings:   flags first, then the environment, then .env: PUBLISH_DIR (data/published), DUCKDB_PATH
@@ -91,7 +96,10 @@ one transaction: the app sees the old or the new, never a mixture. No other tabl
 The deployment is asked what the import would do before it is confirmed. It is cancelled unless it would replace just
 these two tables, write just the rows of the set, and delete just the rows that the last push wrote, as analytics_runs
 tells. So the first push wants the tables empty, or --overwrite. A build that is there already is not pushed again, and
-one older than that there only with --overwrite. Nothing starts while another import is running.
+one older than that there only with --overwrite. So it is with older data than that of the last push, and with data of
+another origin (a deployment, or files). Where the consensus would lose more than a third of its rows, and more than
+100 or more than 90 %, and no deletions explain it, --allow-shrink palette_tag_consensus has to say that it is meant.
+What is made of the sample is never pushed, whatever the flags. Nothing starts while another import is running.
 
 The key is CONVEX_PUBLISH_KEY, and that alone: the key that reads a deployment needn't be able to replace its tables. It
 needs the permissions deployment:backups:import, deployment:backups:view and deployment:data:view.
@@ -102,6 +110,7 @@ By hand, with Convex's own tool and without the checks, in your app:
 examples:
   python -m publish push --dry-run              upload, say what would be replaced, and cancel
   python -m publish push
+  python -m publish push --max-age 26h          in a nightly job: not if the newest data is older than that
   python -m publish push 20261125T061644Z-0123456789ab --overwrite      go back to an older build
 """
 
@@ -130,6 +139,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="though runs have landed since it was built",
     )
+    _add_allow_shrink(parser)
     _add_shared(parser, None, False)
     parser.set_defaults(run=_publish)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
@@ -152,7 +162,13 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("set", nargs="?", metavar="SET", help="a build id or a directory (default: the current set)")
     command.add_argument("--url", help="the deployment's address (default: CONVEX_URL or CONVEX_SELF_HOSTED_URL)")
     command.add_argument("--dry-run", action="store_true", help="say what would be replaced, and replace nothing")
-    command.add_argument("--overwrite", action="store_true", help="replace whatever the two tables hold")
+    command.add_argument(
+        "--overwrite", action="store_true", help="replace whatever the two tables hold, by older or other data too"
+    )
+    _add_allow_shrink(command, (TABLE,))
+    command.add_argument(
+        "--max-age", type=duration, metavar="TIME", help="refuse a set whose newest data is older, or of unknown age"
+    )
     command.add_argument("-v", "--verbose", action="store_true", help="tell of each request that is tried again")
     command.add_argument(
         "--wait", type=duration, default=timedelta(hours=1), metavar="TIME", help="wait so long for the deployment (1h)"
@@ -188,6 +204,11 @@ def _add_shared(parser: argparse.ArgumentParser, no_directory: str | None, no_js
     parser.add_argument("--json", action="store_true", default=no_json, help="print one JSON object on stdout")
 
 
+def _add_allow_shrink(parser: argparse.ArgumentParser, tables: Sequence[str] | None = None) -> None:
+    what = "though TABLE loses most of its rows (repeatable)"
+    parser.add_argument(FLAG, action="append", default=[], choices=tables, metavar="TABLE", help=what)
+
+
 def _at_least_one(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is no number of sets: keep 1 or more")
@@ -206,8 +227,11 @@ def _target() -> Path:
 
 def _publish(options: argparse.Namespace) -> int:
     zone, sets = RawZone(raw_dir(None)), PublishedSets(publish_dir(options.publish_dir))
-    with bars("publish") as (progress, _):
-        done = publish(_target(), database_path(), zone, sets, options.keep, progress, options.newer_runs_ok)
+    with bars("publish") as (progress, tell):
+        paths = _target(), database_path()
+        done = publish(*paths, zone, sets, options.keep, progress, options.newer_runs_ok, options.allow_shrink, tell)
+    for table in done.manifest.shrunk if done.is_new else ():
+        print(f"publish: {table}", file=sys.stderr)
     if options.json:
         content = asdict(done.manifest) | {"is_new": done.is_new, "deleted": done.deleted}
         print(json.dumps(content, ensure_ascii=True, indent=2))
@@ -268,23 +292,23 @@ def _push(options: argparse.Namespace) -> int:
     directory = PublishedSets(publish_dir(options.publish_dir)).find(options.set)
     deployment = deployment_of_settings(options.url, KEYS)
     retry_seconds = options.retry_for.total_seconds()
+    wishes = Options(
+        options.overwrite,
+        options.dry_run,
+        options.allow_shrink,
+        options.max_age,
+        options.wait.total_seconds(),
+        retry_seconds,
+    )
     with opened(directory) as archive, bars("publish", in_bytes=True) as (progress, tell):
 
         def report(text: str) -> None:
             tell(deployment.without_key(text))
 
         try:
-            with Client(deployment, retry_seconds, report if options.verbose else lambda _text: None) as client:
-                done = push(
-                    archive,
-                    client,
-                    options.overwrite,
-                    options.dry_run,
-                    options.wait.total_seconds(),
-                    retry_seconds,
-                    report,
-                    progress,
-                )
+            told = {"report" if options.verbose else "tell": report}
+            with Client(deployment, retry_seconds, **told) as client:
+                done = push(archive, client, wishes, report, progress)
         except (PublishError, ExtractError) as error:
             raise PublishError(deployment.without_key(str(error))) from None
     if options.json:

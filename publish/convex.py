@@ -33,6 +33,10 @@ DOCUMENTS = """
     order by seed, "promptVersion"
 """
 TABLE, RUNS_TABLE = "palette_tag_consensus", "analytics_runs"
+OPTIONAL_FIELDS = {"origin": "v.optional(v.string())", "deletedResults": "v.optional(v.number())"} | {
+    "isSample": "v.optional(v.boolean())"
+}
+"""Fields of `analytics_runs` that came later, as `schema.ts` has them: a row of an older push lacks them."""
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 

@@ -5,6 +5,7 @@ A set's `convex/import.zip` is a uniform ZIP: for each of our tables `documents.
 
 import hashlib
 import json
+import math
 import zipfile
 import zlib
 from collections.abc import Generator
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
+from typing import Any
 
 from publish.convex import RUNS_TABLE as RUNS
 from publish.convex import TABLE as CONSENSUS
@@ -34,6 +36,15 @@ class Archive:
     size: int
     build_id: str
     rows: dict[str, int]
+    run: dict[str, Any]
+    """The row of `analytics_runs`."""
+    is_sample: bool
+
+    @property
+    def snapshot_ms(self) -> float | None:
+        """When its newest data was as it is, in milliseconds since 1970; None where that isn't known."""
+        found = self.run.get("snapshotTs")
+        return float(found) if isinstance(found, float | int) and math.isfinite(found) else None
 
 
 @contextmanager
@@ -58,17 +69,17 @@ def _checked(path: Path, file: BufferedReader, manifest: Manifest) -> Archive:
     if told is None or (told.bytes, told.sha256) != (size, sha256):
         raise PublishError(f"{path} isn't the file that manifest.json tells of: {_AGAIN}")
     try:
-        rows = _rows(path, file, manifest.build_id)
+        rows, run = _rows_and_run(path, file, manifest.build_id)
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
         raise PublishError(f"{path} is damaged ({error}): {_AGAIN}") from error
     lines = files.get(CONSENSUS_LINES)
     if lines is None or lines.rows != rows[CONSENSUS]:
         raise PublishError(f"{path} hasn't as many rows of {CONSENSUS} as manifest.json says: {_AGAIN}")
-    return Archive(path, file, size, manifest.build_id, rows)
+    return Archive(path, file, size, manifest.build_id, rows, run, manifest.is_sample or bool(run.get("isSample")))
 
 
-def _rows(path: Path, file: BufferedReader, build_id: str) -> dict[str, int]:
-    """Count the rows of each table, having read every byte."""
+def _rows_and_run(path: Path, file: BufferedReader, build_id: str) -> tuple[dict[str, int], dict[str, Any]]:
+    """Count the rows of each table, having read every byte, and return them with the row of `analytics_runs`."""
     with zipfile.ZipFile(file) as archive:
         wanted = {f"{table}/{name}.jsonl" for table in TABLES for name in ("documents", "generated_schema")}
         if sorted(archive.namelist()) != sorted(wanted):
@@ -82,6 +93,6 @@ def _rows(path: Path, file: BufferedReader, build_id: str) -> dict[str, int]:
             with archive.open(f"{table}/documents.jsonl") as lines:
                 rows[table] = sum(1 for _ in lines)
         run = json.loads(archive.read(f"{RUNS}/documents.jsonl")) if rows[RUNS] == 1 else {}
-    if (run.get("buildId"), run.get("consensusRows")) != (build_id, rows[CONSENSUS]):
+    if not isinstance(run, dict) or (run.get("buildId"), run.get("consensusRows")) != (build_id, rows[CONSENSUS]):
         raise PublishError(f"the one row of {RUNS} in {path} doesn't tell of build {build_id} and its rows: {_AGAIN}")
-    return rows
+    return rows, run

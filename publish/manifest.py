@@ -3,9 +3,10 @@
 import json
 import subprocess
 import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
@@ -15,9 +16,12 @@ from extract.rawzone import fingerprint
 from publish.build import Build, SourceRun
 from publish.database import STORAGE_VERSION
 from publish.errors import PublishError
+from publish.losses import Shrunk
 from publish.sql import quoted
 
 MANIFEST = "manifest.json"
+SAMPLE_RESULTS = 1812
+"""The answers in the bundled sample."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,14 @@ class Manifest:
     versions: dict[str, str]
     counts: dict[str, int]
     files: list[FileEntry]
+    is_sample: bool = False
+    """Made-up data is in it: the bundled sample, or what `benchmarks/generate.py` wrote."""
+    origin: str | None = None
+    """Where the newest of its data came from: a deployment, or `file`. None in releases from before this was kept."""
+    deletes: dict[str, int] | None = None
+    """The deletions that had ever landed, by table of Convex. None in releases from before this was kept."""
+    shrunk: list[Shrunk] = field(default_factory=list)
+    """The tables that lost most of their rows since the release before, and why that stopped nothing."""
 
     def write(self, directory: Path) -> None:
         """Write it into a set."""
@@ -58,11 +70,19 @@ class Manifest:
             content = json.loads(path.read_text(encoding="utf-8"))
             content["files"] = [FileEntry(**entry) for entry in content["files"]]
             content["source_runs"] = [SourceRun(**run) for run in content["source_runs"]]
+            content["shrunk"] = [Shrunk(**entry) for entry in content.get("shrunk", [])]
+            content.setdefault("is_sample", _was_sample(content))
             return cls(**content)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise PublishError(
                 f"{path} can't be read ({error}): publish anew with dbt build, python -m publish"
             ) from error
+
+
+def _was_sample(content: dict[str, Any]) -> bool:
+    """Tell whether a release from before this was kept is of the bundled sample."""
+    names = {run.source_name for run in content["source_runs"]}
+    return "convex-export.zip" in names and content["counts"].get("results") == SAMPLE_RESULTS
 
 
 def git_commit(project: Path) -> str | None:

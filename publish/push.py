@@ -7,18 +7,24 @@ one transaction. Between looking and confirming stands the check of what would b
 What a lost answer means is thought through step by step, as no step but `upload_part` carries a key of its own:
 
 - `start_upload`, `upload_part`: asked again. An upload that nobody finishes is forgotten; a part replaces itself.
-- `finish_upload`: asked once, since an upload that was finished can't be finished again. Its answer lost, an import may
-  wait to be confirmed: it is looked for and cancelled, and the upload begins anew.
-- `perform_import`: asked once, and again only while the import still waits to be confirmed.
+- `finish_upload`: asked once, since an upload that was finished can't be finished again. Without an answer of the
+  deployment's own, whatever came in its place, an import may wait to be confirmed: it is looked for and cancelled.
+  Where no answer came at all, the upload begins anew.
+- `perform_import`: asked once, and again only while the import still waits to be confirmed. What something on the way
+  answers in the deployment's place ends the push if the import waits still.
 - `cancel_import`: asked again; "has ended already" is as good.
 """
 
 import json
 import math
+import os
+import re
 import shlex
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator
 from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -29,22 +35,33 @@ from tenacity.wait import wait_exponential_jitter
 from extract.client import ApiError, Client, NoAnswer
 from extract.errors import ExtractError
 from extract.queries import Queries
-from extract.rawzone import TableName
 from extract.text import visible
+from publish.convex import OPTIONAL_FIELDS
 from publish.convex import RUNS_TABLE as RUNS
-from publish.convex import TABLE as CONSENSUS
 from publish.convex_archive import TABLES, Archive
+from publish.deployed import Deployed, look, moment, refuse_stale, refuse_unfit
 from publish.errors import PublishError
-from publish.sets import BUILD_ID
 
 KEYS = ("CONVEX_PUBLISH_KEY",)
 """The key that reads a deployment is never the one that may replace its tables."""
-SMALLEST_PART_BYTES = 5 * 1024 * 1024
+PART_BYTES = 5 * 1024 * 1024
+"""The smallest part that every deployment takes; the last may be smaller."""
+LEAST_PART_BYTES = 256 * 1024
+"""The smallest part that is tried where something on the way takes none larger."""
 MOST_PARTS = 9_999
+TEST_DEPLOYMENT = "palette-analytics-test"
+"""The name by which a deployment says that it holds nothing real."""
 WAITING = "waiting_for_confirmation"
 FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS = 0.1, 5.0
 CLEANING_SECONDS = 20
 """The longest that is spent on cancelling an import."""
+NO_UNIFORM = (
+    ". The archive is in the uniform format, which backends read since March 2026: upgrade the backend, then push again"
+)
+_ROW = re.compile(r"\bRow \d")
+"""It stands in what an import says of one document, which may hold any word."""
+_EXTRA_FIELD = re.compile(r"extra field [`'\"]?(\w+)")
+_LARGER_REQUESTS = "have it take requests of 6 MiB (client_max_body_size in nginx)"
 
 Report = Callable[[str], None]
 Progress = Callable[[str, int, int], None]
@@ -73,12 +90,18 @@ class Pushed:
 
 
 @dataclass(frozen=True)
-class Published:
-    """What our tables on the deployment hold: their rows, and what the last push that is known wrote."""
+class Options:
+    """What a push may do, and how long it may take.
 
-    rows: dict[str, int]
-    build_id: str | None
-    pushed_rows: dict[str, int]
+    `overwrite` lets it replace whatever our tables hold; tables of `allow_shrink` may lose most of their rows.
+    """
+
+    overwrite: bool = False
+    dry_run: bool = False
+    allow_shrink: Collection[str] = ()
+    max_age: timedelta | None = None
+    wait_seconds: float = 3600
+    retry_seconds: float = 600
 
 
 class _State(msgspec.Struct):
@@ -101,6 +124,7 @@ class _Import(msgspec.Struct):
     state: _State
     mode: str = ""
     checkpoints: list[_Checkpoint] | None = None
+    created: float = msgspec.field(name="_creationTime", default=0)
 
     def rows(self) -> dict[str, int]:
         """Return the rows that it writes to each table."""
@@ -110,69 +134,56 @@ class _Import(msgspec.Struct):
 def push(
     archive: Archive,
     client: Client,
-    overwrite: bool = False,
-    dry_run: bool = False,
-    wait_seconds: float = 3600,
-    retry_seconds: float = 600,
+    options: Options,
     report: Report = lambda _text: None,
     progress: Progress = lambda _name, _done, _total: None,
 ) -> Pushed:
     """Replace our tables on the deployment by those of the archive.
 
     Without `overwrite` it replaces only what an earlier push wrote, as the table `analytics_runs` tells, and by nothing
-    older. `progress` gets bytes. Raises PublishError or ExtractError, having cancelled the import: then nothing was
-    replaced, or the message says otherwise.
+    older and nothing of another origin. Made-up data goes only to the test deployment. `progress` gets bytes. Raises
+    PublishError or ExtractError, having cancelled the import: then nothing was replaced, or the message says otherwise.
     """
-    return _Push(archive, client, overwrite, dry_run, wait_seconds, retry_seconds, report, progress).run()
+    return _Push(archive, client, options, report, progress).run()
 
 
 class _Push:
-    def __init__(
-        self,
-        archive: Archive,
-        client: Client,
-        overwrite: bool,
-        dry_run: bool,
-        wait_seconds: float,
-        retry_seconds: float,
-        report: Report,
-        progress: Progress,
-    ):
+    def __init__(self, archive: Archive, client: Client, options: Options, report: Report, progress: Progress):
         self._archive = archive
         self._client = client
-        self._once = Client(client.deployment, retry_seconds=0)
-        self._cleaner = Client(client.deployment, min(retry_seconds, CLEANING_SECONDS))
+        self._once = client.with_patience(0)
+        self._cleaner = client.with_patience(min(options.retry_seconds, CLEANING_SECONDS))
         self._queries = Queries(client)
         self._cleaning = Queries(self._cleaner)
-        self._overwrite = overwrite
-        self._dry_run = dry_run
-        self._wait_seconds = wait_seconds
-        self._retry_seconds = retry_seconds
+        self._options = options
         self._report = report
         self._progress = progress
         self._url = client.deployment.url
+        self._part_bytes = max(PART_BYTES, math.ceil(archive.size / MOST_PARTS))
 
     def run(self) -> Pushed:
-        with self._once, self._cleaner:
-            try:
-                return self._run()
-            except KeyboardInterrupt:
-                raise PublishError("interrupted. Nothing was replaced") from None
+        try:
+            return self._run()
+        except KeyboardInterrupt:
+            raise PublishError("interrupted. Nothing was replaced") from None
 
     def _run(self) -> Pushed:
-        before = self._published(self._queries)
-        if before.build_id == self._archive.build_id and before.rows == self._archive.rows and not self._overwrite:
+        options, archive = self._options, self._archive
+        refuse_stale(archive, options.max_age)
+        self._refuse_sample()
+        before = look(self._queries)
+        if before.is_just(archive) and not options.overwrite:
             return self._result("unchanged", before, [])
-        self._refuse_older(before)
+        refuse_unfit(archive, before, options.overwrite, options.allow_shrink, self._url, self._report)
         self._refuse_beside_another()
         import_id = self._uploaded()
         try:
             changes = self._checked(self._waiting(import_id), before)
-            if self._dry_run:
+            if options.dry_run:
                 self._cancel(import_id)
                 return self._result("dry_run", before, changes)
             self._refuse_beside_another()
-            if self._published(self._queries) != before:
+            if look(self._queries) != before:
                 raise PublishError(f"the tables changed on {self._url} since they were looked at: push again")
             self._performed(import_id)
         except KeyboardInterrupt:
@@ -181,7 +192,7 @@ class _Push:
             raise PublishError(f"{error}. {self._ended(import_id, before)}") from error
         return self._result("pushed", before, changes)
 
-    def _result(self, outcome: str, before: Published, changes: list[TableChange]) -> Pushed:
+    def _result(self, outcome: str, before: Deployed, changes: list[TableChange]) -> Pushed:
         return Pushed(
             outcome,
             self._archive.build_id,
@@ -191,30 +202,25 @@ class _Push:
             npx_command(self._archive.path),
         )
 
-    # What is there
+    # What is refused before anything is sent
 
-    def _published(self, queries: Queries) -> Published:
-        ours = {table: TableName("", table) for table in TABLES}
-        there = queries.tables([""])
-        rows = {table: queries.size(name) if name in there else 0 for table, name in ours.items()}
-        run = (queries.oldest(ours[RUNS]) or {}) if rows[RUNS] == 1 else {}
-        build_id, written = run.get("buildId"), run.get("consensusRows")
-        if not BUILD_ID.fullmatch(str(build_id)) or not isinstance(written, float | int):
-            return Published(rows, None, dict.fromkeys(TABLES, 0))
-        return Published(rows, build_id, {CONSENSUS: int(written), RUNS: 1})
-
-    def _refuse_older(self, before: Published) -> None:
-        if before.build_id and before.build_id > self._archive.build_id and not self._overwrite:
+    def _refuse_sample(self) -> None:
+        """Raise PublishError for made-up data, unless the deployment says that it is the test deployment."""
+        if not self._archive.is_sample:
+            return
+        try:
+            name = self._client.request("GET", "/instance_name", read=lambda content: content.decode().strip())
+        except ApiError:
+            name = ""
+        if name != TEST_DEPLOYMENT:
             raise PublishError(
-                f"{self._url} has build {visible(before.build_id)}, which is newer than {self._archive.build_id}: "
-                "publish anew, or go back with --overwrite"
+                f"build {self._archive.build_id} is made of the sample or of other generated data, which is made up "
+                "and never pushed: set RAW_DIR to a new folder, land your own data there, and make build"
             )
 
     def _refuse_beside_another(self) -> None:
-        if running := [job.id for job in self._queries.imports() if job.is_running]:
-            raise PublishError(
-                f"another import is running on {self._url} ({visible(running[0])}): push again when it is done"
-            )
+        if running := [job for job in self._queries.imports() if job.is_running]:
+            raise PublishError(f"another {running[0]} is running on {self._url}: push again when it is done")
 
     # Uploading
 
@@ -224,34 +230,60 @@ class _Push:
         retrying = Retrying(
             retry=retry_if_exception_type(NoAnswer),
             wait=wait_exponential_jitter(multiplier=FIRST_POLL_SECONDS, max=LONGEST_POLL_SECONDS),
-            stop=stop_after_delay(self._retry_seconds),
+            stop=stop_after_delay(self._options.retry_seconds),
             reraise=True,
         )
-        return retrying(self._upload, known)
+        try:
+            return retrying(self._upload, known)
+        except ExtractError as error:
+            if self._part_bytes >= PART_BYTES:
+                raise
+            raise PublishError(
+                f"{error}. The parts were smaller than a deployment may take, as something on the way took none of "
+                f"5 MiB (413): {_LARGER_REQUESTS}"
+            ) from error
 
     def _upload(self, known: set[str]) -> str:
         token = self._client.request("POST", "/api/import/start_upload", read=_text_at("uploadToken"))
-        part_tokens = []
-        for number, part in enumerate(self._parts(), 1):
-            params = {"uploadToken": token, "partNumber": str(number)}
-            part_tokens.append(
-                self._client.request("POST", "/api/import/upload_part", params=params, body=part, read=_text)
-            )
-            self._progress("upload", self._archive.file.tell(), self._archive.size)
+        part_tokens = self._sent_parts(token)
         wanted = {"mode": "replace", "format": "zip"}
         body = {"import": wanted, "uploadToken": token, "partTokens": part_tokens}
         try:
             return self._once.request("POST", "/api/import/finish_upload", body=body, read=_text_at("importId"))
-        except (NoAnswer, KeyboardInterrupt):
-            self._report("it isn't known whether the upload was finished: looking for what came of it")
-            self._cancel_leftovers(known)
+        except (ExtractError, KeyboardInterrupt) as error:
+            if _may_be_done(error):
+                self._report("it isn't known whether the upload was finished: looking for what came of it")
+                self._cancel_leftovers(known)
             raise
 
-    def _parts(self) -> Iterator[bytes]:
-        self._archive.file.seek(0)
-        size = max(SMALLEST_PART_BYTES, math.ceil(self._archive.size / MOST_PARTS))
-        while part := self._archive.file.read(size):
-            yield part
+    def _sent_parts(self, token: str) -> list[str]:
+        """Send the archive in parts, and return what the deployment calls each."""
+        file, part_tokens = self._archive.file, []
+        file.seek(0)
+        while part := file.read(self._part_bytes):
+            params = {"uploadToken": token, "partNumber": str(len(part_tokens) + 1)}
+            try:
+                part_tokens.append(
+                    self._client.request("POST", "/api/import/upload_part", params=params, body=part, read=_text)
+                )
+            except ApiError as error:
+                if error.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                    raise
+                file.seek(-len(part), os.SEEK_CUR)
+                self._take_smaller_parts(len(part), MOST_PARTS - len(part_tokens))
+            self._progress("upload", file.tell(), self._archive.size)
+        return part_tokens
+
+    def _take_smaller_parts(self, size: int, parts_left: int) -> None:
+        """Halve the parts, where something on the way takes none of so many bytes. Raises PublishError at the least."""
+        least = max(LEAST_PART_BYTES, math.ceil((self._archive.size - self._archive.file.tell()) / parts_left))
+        if size <= least:
+            raise PublishError(
+                f"{self._url}, or a proxy before it, takes no request of {size:,} bytes (413): {_LARGER_REQUESTS}. "
+                "Nothing was replaced"
+            )
+        self._part_bytes = max(size // 2, least)
+        self._report(f"no part of {size:,} bytes is taken (413): trying parts of {self._part_bytes:,}")
 
     def _cancel_leftovers(self, known: set[str]) -> None:
         """Cancel what the lost answer may have told of: a new import, still unconfirmed, with just our rows."""
@@ -280,13 +312,16 @@ class _Push:
             job = self._import(import_id, queries)
             if job.state.state != "uploaded":
                 return job
-        raise PublishError(f"{self._url} hasn't looked at the archive in time: give it longer with --wait")
+        raise PublishError(f"{self._overdue(import_id, job, wait_seconds)} hasn't been looked at")
 
     def _waiting(self, import_id: str) -> _Import:
         """Wait until the deployment asks for confirmation, and return what it says of the import."""
-        job = self._after_upload(import_id, self._queries, self._wait_seconds)
+        job = self._after_upload(import_id, self._queries, self._options.wait_seconds)
         if job.state.state == "failed":
-            raise PublishError(f"{self._url} can't take the archive: {_shown(job.state.error_message)}")
+            message = job.state.error_message
+            is_format = "uniform" in message and not _ROW.search(message)
+            reason = NO_UNIFORM if is_format else ""
+            raise PublishError(f"{self._url} can't take the archive: {_shown(message)}{reason}")
         if job.state.state != WAITING:
             raise PublishError(
                 f"the import is {visible(job.state.state)} on {self._url}, though nobody confirmed it here"
@@ -295,27 +330,53 @@ class _Push:
 
     def _performed(self, import_id: str) -> None:
         """Confirm the import, and wait until the tables are swapped."""
-        said = None
-        for _ in self._pauses(self._wait_seconds):
-            state = self._import(import_id, self._queries).state
+        said, refusal = None, None
+        for _ in self._pauses(self._options.wait_seconds):
+            job = self._import(import_id, self._queries)
+            state = job.state
             if state.state == WAITING:
-                self._perform(import_id)
+                if refusal:  # and the deployment never heard of it
+                    raise refusal
+                refusal = self._perform(import_id)
             elif state.state == "completed":
                 return self._check_written(state)
             elif state.state == "failed":
-                raise PublishError(f"the import failed on {self._url}: {_shown(state.error_message)}")
+                message = state.error_message
+                reason = f"the import failed on {self._url}: {_shown(message)}"
+                raise PublishError(f"{reason}{self._missing_fields(message)}")
             elif state.state != "in_progress":
                 raise PublishError(f"the import is in an unknown state on {self._url}: {visible(state.state)}")
             elif state.progress_message and state.progress_message != said:
                 said = state.progress_message
                 self._report(_shown(said))
-        raise PublishError(f"the import on {self._url} isn't done yet: give it longer with --wait")
+        raise PublishError(f"{self._overdue(import_id, job, self._options.wait_seconds)} isn't done")
 
-    def _perform(self, import_id: str) -> None:
+    def _perform(self, import_id: str) -> ApiError | None:
+        """Confirm the import. Returns what something between here and the deployment answered, if it was a refusal."""
         try:
             self._once.request("POST", "/api/perform_import", body={"importId": import_id}, read=_nothing)
+        except ApiError as error:
+            if not error.may_be_done:
+                raise
+            self._report("it isn't known whether the import was confirmed: looking at it")
+            return error
         except NoAnswer:
             self._report("it isn't known whether the import was confirmed: looking at it")
+        return None
+
+    def _overdue(self, import_id: str, job: _Import, wait_seconds: float) -> str:
+        return (
+            f"{self._url} takes longer than {wait_seconds:g} s, which --wait can raise: import {visible(import_id)}, "
+            f"which began at {moment(job.created)},"
+        )
+
+    def _missing_fields(self, message: str) -> str:
+        """Say what to add to a schema that refuses a field of ours which came later than the table."""
+        found = _EXTRA_FIELD.search(message)
+        if not found or found[1] not in OPTIONAL_FIELDS:
+            return ""
+        lines = (f"{name}: {kind}," for name, kind in OPTIONAL_FIELDS.items() if name in self._archive.run)
+        return f". Add to {RUNS} in your schema.ts, and deploy it: {' '.join(lines)}"
 
     def _check_written(self, state: _State) -> None:
         total = sum(self._archive.rows.values())
@@ -325,12 +386,12 @@ class _Push:
                 "look at the tables, then push again with --overwrite"
             )
 
-    def _ended(self, import_id: str, before: Published) -> str:
+    def _ended(self, import_id: str, before: Deployed) -> str:
         """Cancel an import, and tell what became of it. Raises nothing of its own."""
         try:
             self._cancel(import_id)
             completed = {job.id for job in self._cleaning.imports() if job.state == "completed"}
-            now = self._published(self._cleaning).build_id
+            now = look(self._cleaning).build_id
         except (PublishError, ExtractError) as error:
             self._report(str(error))
             return f"Whether import {visible(import_id)} takes place isn't known: push again to find out"
@@ -358,7 +419,7 @@ class _Push:
 
     # The check
 
-    def _checked(self, job: _Import, before: Published) -> list[TableChange]:
+    def _checked(self, job: _Import, before: Deployed) -> list[TableChange]:
         """Return what the import would do. Raises PublishError unless that is just what is meant."""
         objection = self._objection(job, before)
         if objection:
@@ -369,7 +430,7 @@ class _Push:
             for table in TABLES
         ]
 
-    def _objection(self, job: _Import, before: Published) -> str | None:
+    def _objection(self, job: _Import, before: Deployed) -> str | None:
         if job.mode.lower() != "replace":
             return f"its mode is {visible(job.mode) or 'unknown'}, not replace"
         checkpoints = job.checkpoints or []
@@ -385,7 +446,7 @@ class _Push:
             )
             if rows != self._archive.rows[table]:
                 return f"it would write {rows:,} rows to {table}, where the set has {self._archive.rows[table]:,}"
-            if deleted != before.pushed_rows[table] and not self._overwrite:
+            if deleted != before.pushed_rows[table] and not self._options.overwrite:
                 return (
                     f"it would delete {deleted:,} rows of {table}, where the last push that is known wrote "
                     f"{before.pushed_rows[table]:,}. If nobody misses them, push with --overwrite"
@@ -427,6 +488,11 @@ def _text_at(name: str) -> Callable[[bytearray], str]:
         return text
 
     return read
+
+
+def _may_be_done(error: BaseException) -> bool:
+    """Tell whether a step may have been done though it failed: only the deployment itself can rule that out."""
+    return error.may_be_done if isinstance(error, ApiError | NoAnswer) else True
 
 
 def _nothing(content: bytearray) -> None:

@@ -1,20 +1,24 @@
 """Write a set, look at it, and only then switch it in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from extract.rawzone import RawZone
+from extract.shrinking import Loss
 from publish.build import Build, audit
 from publish.connection import limited_connection
 from publish.convex import TABLE as CONSENSUS
 from publish.convex import Written, write_documents, write_zip
 from publish.database import write_database, write_parquet
 from publish.errors import PublishError
-from publish.manifest import Manifest, differences, files_of, git_commit, versions
+from publish.losses import Shrunk, shrunk_tables
+from publish.manifest import FileEntry, Manifest, differences, files_of, git_commit, versions
+from publish.sample import holds_sample
 from publish.sets import PublishedSets
 
 PROJECT = Path(__file__).parents[1]
@@ -45,18 +49,23 @@ def publish(
     keep: int,
     progress: Progress,
     newer_runs_ok: bool = False,
+    allow_shrink: Collection[str] = (),
+    report: Callable[[str], None] = lambda _text: None,
 ) -> Published:
     """Publish the last build: make its set and the link `current`, and delete all but the last `keep` sets.
 
-    Raises PublishError, and leaves what was current as it was, if the build didn't pass or a set can't be written.
+    Tables of `allow_shrink` may lose most of their rows. Raises PublishError, and leaves what was current as it was, if
+    the build didn't pass, if another table that counts documents did so, or if a set can't be written.
     """
     try:
         with sets.lock():
             build = audit(target, database, zone, newer_runs_ok)
+            _refuse_unknown(build, allow_shrink)
             is_new = build.build_id not in sets.ids()
             if is_new:
+                last = _last_release(sets, report)
                 with sets.new(build.build_id) as directory:
-                    _write(build, directory, progress)
+                    _write(build, directory, last, allow_shrink, progress)
             _refuse_if_damaged(sets.directory / build.build_id)
             sets.switch(build.build_id)
             return Published(Manifest.read(sets.directory / build.build_id), is_new, sets.prune(keep))
@@ -70,7 +79,54 @@ def publish(
         raise PublishError(f"can't copy {database} to {sets.directory}: {reason}. What was current stays so") from error
 
 
-def _write(build: Build, directory: Path, progress: Progress) -> None:
+def _refuse_unknown(build: Build, allow_shrink: Collection[str]) -> None:
+    guarded = {mart.name for mart in build.marts if mart.counts_documents_of}
+    if unknown := sorted({*allow_shrink} - guarded):
+        names = ", ".join(sorted(guarded))
+        raise PublishError(f"--allow-shrink {unknown[0]}: only tables that count documents are guarded: {names}")
+
+
+def _last_release(sets: PublishedSets, report: Callable[[str], None]) -> Manifest | None:
+    """Return the manifest of the current set. Where it can't be read, nothing can be compared with it."""
+    current = sets.current()
+    try:
+        return Manifest.read(sets.directory / current) if current else None
+    except PublishError as error:
+        report(f"nothing is compared with the last release: {error}")
+        return None
+
+
+def _shrunk(build: Build, files: list[FileEntry], last: Manifest | None, allowed: Collection[str]) -> list[Shrunk]:
+    """Return what has lost most of its rows since the last release. Raises PublishError, see `shrunk_tables`."""
+    if last is None or last.is_sample:  # made-up rows are no loss
+        return []
+    before, after = _mart_rows(last.files), _mart_rows(files)
+    losses = [Loss(name, before[name], after[name]) for name in after if name in before]
+    return shrunk_tables(losses, _deletes_since(build, last), allowed)
+
+
+def _mart_rows(files: list[FileEntry]) -> dict[str, int]:
+    return {Path(entry.path).stem: entry.rows for entry in files if entry.path.endswith(".parquet")}
+
+
+def _deletes_since(build: Build, last: Manifest) -> dict[str, int]:
+    """Return for each table that counts documents how many of them were deleted since a release of the same origin.
+
+    Where what was deleted before has been forgotten since, that counts too.
+    """
+    forgotten = build.forgot_at > max((run.run_id for run in last.source_runs), default="")
+    deletes = {}
+    for mart in build.marts:
+        if (table := mart.counts_documents_of) and last.deletes is not None and last.origin == build.origin:
+            deletes[mart.name] = max(0, build.deletes.get(table, 0) - (0 if forgotten else last.deletes.get(table, 0)))
+        elif table:
+            deletes[mart.name] = 0
+    return deletes
+
+
+def _write(
+    build: Build, directory: Path, last: Manifest | None, allow_shrink: Collection[str], progress: Progress
+) -> None:
     path, commit = directory / "palettes.duckdb", git_commit(PROJECT)
     steps = len(build.internal) + sum(not mart.is_view for mart in build.marts) + len(build.marts)
     done = 0
@@ -88,19 +144,10 @@ def _write(build: Build, directory: Path, progress: Progress) -> None:
     (directory / "convex").mkdir()
     consensus, documents = parquet / f"{CONSENSUS}.parquet", directory / "convex" / f"{CONSENSUS}.jsonl"
     written = write_documents(consensus, documents, lambda done, total: progress("documents", done, total))
-    now = datetime.now(UTC)
-    counts = _counts(path, written)
-    run = {
-        "buildId": build.build_id,
-        "snapshotTs": None if build.snapshot_ts is None else build.snapshot_ts / 1e6,
-        "publishedAt": now.timestamp() * 1000,
-        "palettes": float(counts["palettes"]),
-        "results": float(counts["results"]),
-        "countedResults": float(counts["counted_results"]),
-        "consensusRows": float(counts["consensus_rows"]),
-        "truncatedTags": float(counts["truncated_tags"]),
-    }
-    write_zip(documents, run, directory / "convex" / "import.zip")
+    now, counts = datetime.now(UTC), _counts(path, written)
+    is_sample = any(run.is_sample for run in build.source_runs) or holds_sample(path)
+    write_zip(documents, _analytics_run(build, now, counts, is_sample), directory / "convex" / "import.zip")
+    files = files_of(directory)
     Manifest(
         build.build_id,
         build.built_at.isoformat(),
@@ -110,8 +157,30 @@ def _write(build: Build, directory: Path, progress: Progress) -> None:
         commit,
         versions(build),
         counts,
-        files_of(directory),
+        files,
+        is_sample,
+        build.origin,
+        build.deletes,
+        _shrunk(build, files, last, allow_shrink),
     ).write(directory)
+
+
+def _analytics_run(build: Build, now: datetime, counts: dict[str, int], is_sample: bool) -> dict[str, Any]:
+    """Return the row of `analytics_runs`."""
+    counted = next((mart.counts_documents_of for mart in build.marts if mart.name == CONSENSUS), None)
+    run = {
+        "buildId": build.build_id,
+        "snapshotTs": None if build.snapshot_ts is None else build.snapshot_ts / 1e6,
+        "publishedAt": now.timestamp() * 1000,
+        "palettes": float(counts["palettes"]),
+        "results": float(counts["results"]),
+        "countedResults": float(counts["counted_results"]),
+        "consensusRows": float(counts["consensus_rows"]),
+        "truncatedTags": float(counts["truncated_tags"]),
+        "origin": build.origin,
+        "deletedResults": float(build.deletes.get(counted or "", 0)),
+    }
+    return run | {"isSample": True} if is_sample else run
 
 
 def _counts(database: Path, written: Written) -> dict[str, int]:

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from convex_deployment.control import ROOT, Deployment
+from convex_deployment.faults import SOAKED
 from raw_zone_reader import Reader, State
 from rich.console import Console
 from rich.table import Table
@@ -41,7 +42,7 @@ MOST_REQUESTS, MOST_REQUESTS_BESIDE_COMPACT = 100, 60
 JITTER_SECONDS = 0.1
 """What may pass after that, so that kills meet what is done between two requests as well."""
 STILL_SECONDS = 300
-"""When no request comes for so long, something hangs."""
+STILL = f"nothing was asked of the deployment for {STILL_SECONDS} seconds"
 LOOK_SECONDS = 0.5
 """How long one waits for a request before one looks whether anybody still asks."""
 KILLS_PER_STATE = 3
@@ -201,16 +202,9 @@ class Soak:
         self.check()
 
     def _wait_for_requests(self, most: int, *processes: subprocess.Popen[bytes]) -> None:
-        """Wait until a drawn number of requests is answered, one of the processes has ended, or nothing moves."""
-        answered = self._deployment.answered()
-        wanted, moved_at = answered + self._random.randrange(most), time.monotonic()
-        while answered < wanted and all(process.poll() is None for process in processes):
-            before, answered = answered, self._deployment.answered(at_least=wanted, seconds=LOOK_SECONDS)
-            if answered > before:
-                moved_at = time.monotonic()
-            elif time.monotonic() > moved_at + STILL_SECONDS:
-                self.mismatches.append(f"nothing was asked of the deployment for {STILL_SECONDS} seconds")
-                break
+        """Wait until a drawn number of requests is answered, and a moment more."""
+        if not wait_for_requests(self._deployment, self._random.randrange(most), *processes):
+            self.mismatches.append(STILL)
         time.sleep(self._random.uniform(0, JITTER_SECONDS))
 
     def check(self) -> None:
@@ -270,9 +264,22 @@ class Soak:
         return [sys.executable, "-m", "extract", *arguments]
 
 
+def wait_for_requests(deployment: Deployment, count: int, *processes: subprocess.Popen[bytes]) -> bool:
+    """Wait until so many more requests are answered or one of the processes has ended; False: nothing moves."""
+    answered = deployment.answered()
+    wanted, moved_at = answered + count, time.monotonic()
+    while answered < wanted and all(process.poll() is None for process in processes):
+        before, answered = answered, deployment.answered(at_least=wanted, seconds=LOOK_SECONDS)
+        if answered > before:
+            moved_at = time.monotonic()
+        elif time.monotonic() > moved_at + STILL_SECONDS:
+            return False
+    return True
+
+
 def soak(kills: int, seed: int, older_api: bool = False, progress: Console | None = None) -> Soak:
     """Run a soak until `kills` processes were killed and enough states were compared, and return it."""
-    faults = {"rate": 0.2, "seed": seed, "pause": 0.002}
+    faults = {"rate": 0.2, "seed": seed, "pause": 0.002, "kinds": SOAKED}
     settings: dict[str, Any] = {"page_entries": 40, "log_rows": 200, "snapshot_page": 100, "delta_rows": 128}
     if older_api:
         settings["data_sync"] = "missing"
@@ -284,9 +291,11 @@ def soak(kills: int, seed: int, older_api: bool = False, progress: Console | Non
             churn.start()
             run.kill(kills, churn, progress)
             churn.stop()
-            paths = [request["path"] for request in deployment.requests()]
-            run.figures |= {"requests": len(paths), "pages asked for": sum(path in PAGE_PATHS for path in paths)}
+            requests = deployment.requests()
+            pages = sum(request["path"] in PAGE_PATHS for request in requests)
+            run.figures |= {"requests": len(requests), "pages asked for": pages}
             run.figures["requests that met a fault"] = deployment.faults_met()
+            run.figures["kinds of faults met"] = len({request["fault"] for request in requests} - {None})
             deployment.configure(faults={})
             run.finish()
             run.figures |= {f"{name}s on the deployment": count for name, count in sorted(churn.done.items())}

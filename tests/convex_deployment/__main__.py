@@ -15,8 +15,9 @@ from convex_deployment.server import Backend, Handler, Server
 class Control:
     """What `control.Deployment` calls, by name."""
 
-    def __init__(self, backend: Backend):
+    def __init__(self, backend: Backend, key: str):
         self._backend = backend
+        self._key = key
 
     def call(self, name: str, arguments: dict[str, Any]) -> Any:
         """Call one of the methods below while nobody else changes anything."""
@@ -30,6 +31,10 @@ class Control:
         with self._backend.answering:
             self._backend.answering.wait_for(lambda: self._backend.answered >= at_least, seconds)
             return self._backend.answered
+
+    def do_begin_anew(self) -> None:
+        """Forget everything."""
+        self._backend.begin_anew(self._key)
 
     def do_configure(self, settings: dict[str, Any]) -> None:
         """Change settings."""
@@ -72,6 +77,10 @@ class Control:
     def do_fail_import(self, import_id: str, state: str) -> None:
         """End an import badly."""
         self._backend.imports.fail(import_id, state)
+
+    def do_imports(self) -> list[dict[str, Any]]:
+        """Return the last imports."""
+        return self._backend.imports.listed()
 
     def do_state_at(self, ts: int | None) -> dict[str, dict[str, str]]:
         """Return the truth."""
@@ -124,7 +133,7 @@ def main() -> None:
     key = f"convex-test|{secrets.token_hex(20)}"
     backend = Backend(key)
     handler = type("DeploymentHandler", (Handler,), {"backend": backend})
-    servers = [Server(("127.0.0.1", 0), handler), Server(("127.0.0.1", 0), _control_handler(Control(backend)))]
+    servers = [Server(("127.0.0.1", 0), handler), Server(("127.0.0.1", 0), _control_handler(Control(backend, key)))]
     for server in servers:
         threading.Thread(target=server.serve_forever, daemon=True).start()
     port, control_port = (server.server_address[1] for server in servers)

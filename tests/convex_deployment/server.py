@@ -45,6 +45,12 @@ class Backend:
 
     def __init__(self, key: str):
         self.lock = threading.RLock()
+        self.answering = threading.Condition()
+        """Notified whenever one more was answered."""
+        self.begin_anew(key)
+
+    def begin_anew(self, key: str) -> None:
+        """Become a deployment that nobody has used yet."""
         self.store = Store()
         self.settings = Settings()
         self.faults = Faults()
@@ -52,14 +58,12 @@ class Backend:
         self.data_sync = DataSync(self.store, self.settings)
         self.streaming_export = StreamingExport(self.store, self.settings)
         self.exports = Exports(self.store, self.settings)
-        self.uploads = Uploads()
+        self.uploads = Uploads(self.settings)
         self.imports = Imports(self.store, self.settings)
         self.queries = Queries(self.store, self.settings, self.exports, self.imports)
         self.requests: list[dict[str, Any]] = []
         self.answered = 0
         """How many requests got what they were to get, faults among them."""
-        self.answering = threading.Condition()
-        """Notified whenever one more was answered."""
 
     def configure(self, changes: dict[str, Any]) -> None:
         """Change settings."""

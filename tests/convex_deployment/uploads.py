@@ -5,8 +5,8 @@ import secrets
 from dataclasses import dataclass, field
 
 from convex_deployment.errors import ConvexError
+from convex_deployment.settings import Settings
 
-SMALLEST_PART = 5 * 1024 * 1024
 MOST_PARTS = 9_999
 
 
@@ -21,7 +21,8 @@ class Upload:
 class Uploads:
     """The uploads of a deployment, by token."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._all: dict[str, Upload] = {}
 
     def start(self) -> str:
@@ -44,7 +45,7 @@ class Uploads:
         parts = [upload.parts[number] for number in sorted(upload.parts)]
         if part_tokens != [_part_token(number, upload.parts[number]) for number in sorted(upload.parts)]:
             raise ConvexError(500, "InternalServerError", "Your request couldn't be completed. Try again later.")
-        if any(len(part) < SMALLEST_PART for part in parts[:-1]):
+        if any(len(part) < self._settings.smallest_part_bytes for part in parts[:-1]):
             raise ConvexError(400, "EntityTooSmall", "a part other than the last has less than 5 MiB")
         upload.is_finished = True
         return b"".join(parts)

@@ -10,7 +10,7 @@ from typing import Any
 from publish.convex import write_zip
 from publish.manifest import FileEntry, Manifest
 
-OLDER, BUILD, NEWER = (f"2026112{day}T061644Z-0123456789ab" for day in (4, 5, 6))
+OLDER, BUILD, NEWER, AFTER = (f"2026112{day}T061644Z-0123456789ab" for day in (4, 5, 6, 7))
 UNIFORM = b'"uniform"\n'
 
 
@@ -36,11 +36,11 @@ def consensus(count: int, said: Sequence[str] = ("calm", "凉", "🌊 oceanic", 
     ]
 
 
-def run(build_id: str, rows: int) -> dict[str, Any]:
-    """The row of analytics_runs."""
+def run(build_id: str, rows: int, **more: Any) -> dict[str, Any]:
+    """The row of analytics_runs, as it was before it told of more."""
     counts = {"palettes": 26.0, "results": 1812.0, "countedResults": 1805.0, "consensusRows": float(rows)}
     times = {"snapshotTs": 1763895302000.0, "publishedAt": 1764051404000.0}
-    return {"buildId": build_id, **times, **counts, "truncatedTags": 0.0}
+    return {"buildId": build_id, **times, **counts, "truncatedTags": 0.0, **more}
 
 
 def lines(rows: Sequence[dict[str, Any]]) -> bytes:
@@ -60,14 +60,18 @@ def write_set(
     rows: Sequence[dict[str, Any]],
     build_id: str = BUILD,
     files: Mapping[str, bytes] | None = None,
+    **more: Any,
 ) -> Path:
-    """Write a set to `folder/<build_id>` and make it the current one. `files` are other entries of its ZIP."""
+    """Write a set to `folder/<build_id>` and make it the current one. `files` are other entries of its ZIP.
+
+    `more` are further fields of its row of analytics_runs.
+    """
     path = folder / build_id
     (path / "convex").mkdir(parents=True, exist_ok=True)
     archive, jsonl = path / "convex" / "import.zip", path / "convex" / "palette_tag_consensus.jsonl"
     jsonl.write_bytes(lines(rows))
     if files is None:
-        write_zip(jsonl, run(build_id, len(rows)), archive)
+        write_zip(jsonl, run(build_id, len(rows), **more), archive)
     else:
         with zipfile.ZipFile(archive, "w") as out:
             for name, content in files.items():

@@ -1,6 +1,7 @@
-"""A small soak, of the same kind as `make soak`: a process that is killed again and again loses nothing."""
+"""Small soaks, as `make soak` and `make soak-publish`: what is killed again and again loses nothing."""
 
 import pytest
+from push_soak import soak_pushes
 from soak import KILLS_PER_STATE, soak
 
 
@@ -12,3 +13,10 @@ def test_a_sync_that_is_killed_loses_nothing_and_shows_no_state_that_was_none(ol
     assert run.figures["states compared"] >= kills // KILLS_PER_STATE
     for met in ("requests that met a fault", "documents at the end", "deletes on the deployment"):
         assert run.figures[met] > 0, met
+
+
+def test_a_push_that_is_killed_replaces_all_or_nothing() -> None:
+    figures, mismatches = soak_pushes(pushes=2, kills=5, seed=3)
+    assert mismatches == []
+    assert figures["kills"] == 5
+    assert figures["requests that met a fault"] > 0

@@ -42,6 +42,9 @@ export default defineSchema({
     countedResults: v.number(),
     consensusRows: v.number(),
     truncatedTags: v.number(),
+    origin: v.optional(v.string()), // where the data came from: a deployment, or "file"; rows of older pushes lack these
+    deletedResults: v.optional(v.number()), // answers that were ever deleted: what explains a smaller consensus
+    isSample: v.optional(v.boolean()), // true: made-up data
   }),
 
   // The app's own.

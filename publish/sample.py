@@ -1,0 +1,78 @@
+"""`python -m publish.sample`: may `make build` land the bundled sample here? And how a release of it is recognised.
+
+What is made of the sample is for looking around. It never takes the place of a release of other data by itself, and
+`publish push` sends it nowhere but to the test deployment.
+"""
+
+import re
+import sys
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from extract.errors import ExtractError
+from extract.rawzone import RawZone
+from extract.settings import raw_dir
+from publish.connection import limited_connection
+from publish.errors import PublishError
+from publish.manifest import Manifest
+from publish.sets import PublishedSets, publish_dir
+
+BUNDLED = Path(__file__).parents[1] / "sample" / "convex-export.zip"
+_ID = re.compile(rb'"_id":"([^"]+)"')
+_QUERY = """
+    select
+        exists (from palettes where palette_id in (select unnest($palettes)))
+        or exists (from tag_results where result_id in (select unnest($palette_tags)))
+"""
+
+
+def holds_sample(database: Path) -> bool:
+    """Tell whether published tables hold a document of the bundled sample, in whatever form it had landed.
+
+    Raises duckdb.Error.
+    """
+    try:
+        with zipfile.ZipFile(BUNDLED) as archive:
+            tables = ("palettes", "palette_tags")
+            lines = {table: archive.read(f"{table}/documents.jsonl") for table in tables}
+    except (OSError, KeyError, zipfile.BadZipFile, zlib.error):
+        return False  # then nobody can have landed it from here
+    ids = {table: [text.decode() for text in _ID.findall(lines[table])] for table in lines}
+    with limited_connection(database.parent, database, read_only=True) as connection:
+        return connection.execute(_QUERY, ids).fetchall() == [(True,)]
+
+
+def refuse_over_other_data(zone: RawZone, sets: PublishedSets) -> None:
+    """Raise PublishError where nothing has landed, though a release of other data than the sample is current."""
+    current = sets.current()
+    if current is None or zone.run_ids():
+        return
+    try:
+        manifest = Manifest.read(sets.directory / current)
+    except PublishError:
+        whose = "something else"
+    else:
+        if manifest.is_sample:
+            return
+        whose = "a deployment's data" if manifest.origin in (None, "file") else f"data of {manifest.origin}"
+    raise PublishError(
+        f"the sample isn't landed: {zone.directory} holds no run, though {sets.directory} has a release of {whose} "
+        f"({current}). Land your data (python -m extract load PATH, or sync), set RAW_DIR to where it is, or set "
+        "PUBLISH_DIR to a new folder"
+    )
+
+
+def main(_arguments: Sequence[str] = ()) -> int:
+    """Return 0 where the sample may land; else 1, and say on stderr why not."""
+    try:
+        refuse_over_other_data(RawZone(raw_dir(None)), PublishedSets(publish_dir(None)))
+    except (PublishError, ExtractError) as error:
+        print(f"publish: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
