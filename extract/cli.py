@@ -147,7 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     live.add_argument("--url", help="the deployment's address (default: CONVEX_URL or CONVEX_SELF_HOSTED_URL)")
     live.add_argument("--only", action="append", default=[], metavar="TABLE", help="land this table (repeatable)")
     live.add_argument("--skip", action="append", default=[], metavar="TABLE", help="leave it out (repeatable)")
-    live.add_argument("-v", "--verbose", action="store_true", help="tell of each request that is tried again")
+    live.add_argument("-v", "--verbose", action="store_true", help="tell of each try, not only of the first")
     live.add_argument(
         "--retry-for",
         type=duration,
@@ -246,9 +246,8 @@ def _load(options: argparse.Namespace) -> None:
 
 def _client(options: argparse.Namespace, tell: Tell) -> Client:
     deployment = deployment_of_settings(options.url)
-    silent: Tell = lambda _text: None  # noqa: E731 (it needs its type)
-    report, news = (tell, silent) if options.verbose else (silent, tell)
-    return Client(deployment, options.retry_for.total_seconds(), report, news)
+    told = {"report" if options.verbose else "tell": tell}
+    return Client(deployment, options.retry_for.total_seconds(), **told)
 
 
 def _live_selection(options: argparse.Namespace) -> Selection:

@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Generator
+import threading
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,34 @@ class Deployment:
         It is a cheap measure of how far a client has come.
         """
         return self._call("answered", at_least=at_least, seconds=seconds)
+
+    @contextmanager
+    def when_asked(self, path: str, act: Callable[[], object], body: str = "", times: int = 1) -> Generator[None]:
+        """Do something while the block runs, once requests were answered whose path begins so and whose body has this.
+
+        Afterwards it is an error if nobody asked so many times.
+        """
+        wanted, has_ended, acted = self._answered_at(path, body) + times, threading.Event(), []
+
+        def watch() -> None:
+            is_last = False
+            while not acted and not is_last:
+                is_last = has_ended.wait(0.01)
+                if self._answered_at(path, body) >= wanted:
+                    acted.append(act())
+
+        thread = threading.Thread(target=watch)
+        thread.start()
+        try:
+            yield
+        finally:
+            has_ended.set()
+            thread.join()
+        assert acted, f"nobody asked for {path}"
+
+    def _answered_at(self, path: str, body: str) -> int:
+        asked = (r for r in self.requests() if r["path"].startswith(path) and body in r["body"])
+        return sum("status" in request for request in asked)
 
     def forget_requests(self) -> None:
         """Begin the log of requests anew."""

@@ -12,7 +12,7 @@ from typing import Any
 from convex_deployment.archives import ImportFailedError, ParsedTable, Place, parsed
 from convex_deployment.errors import ConvexError
 from convex_deployment.ids import decode_id, encode_id
-from convex_deployment.settings import Settings
+from convex_deployment.settings import Settings, share_done
 from convex_deployment.store import Store, Tablet
 
 LISTED = 20
@@ -29,6 +29,8 @@ class Import:
     state: dict[str, Any] = field(default_factory=lambda: {"state": "in_progress"})
     since: float = field(default_factory=time.monotonic)
     """When this state began, in monotonic seconds."""
+    looks: int = 0
+    """How many times somebody asked after it in this state."""
     body: bytes = b""
     parsed: dict[Place, ParsedTable] = field(default_factory=dict)
     tablets: dict[Place, Tablet] = field(default_factory=dict)
@@ -40,6 +42,7 @@ class Import:
         """Begin another state."""
         self.state = {"state": state, **more}
         self.since = time.monotonic()
+        self.looks = 0
 
 
 class Imports:
@@ -123,7 +126,10 @@ class Imports:
 
     def one(self, import_id: str) -> dict[str, Any] | None:
         """Return an import as it is now."""
-        return self._described(self._found(import_id)) if import_id in self._all else None
+        if import_id not in self._all:
+            return None
+        self._all[import_id].looks += 1
+        return self._described(self._found(import_id))
 
     def listed(self) -> list[dict[str, Any]]:
         """Return the last imports, the newest first."""
@@ -148,13 +154,14 @@ class Imports:
         job = self._all.get(import_id)
         if job is None:
             raise ConvexError(404, "ImportNotFound", f"import {import_id} not found")
-        settings, elapsed = self._settings, time.monotonic() - job.since
-        if job.body and job.state["state"] == "uploaded" and elapsed >= settings.import_seconds:
+        settings = self._settings
+        done = share_done(time.monotonic() - job.since, settings.import_seconds, job.looks, settings.import_looks)
+        if job.body and job.state["state"] == "uploaded" and done == 1:
             self._look_at(job)
         elif job.body and job.state["state"] == "in_progress" and settings.import_outcome != "stuck":
-            if elapsed < settings.import_seconds:
+            if done < 1:
                 left = max((len(rows) for rows in job.rows.values()), default=0)
-                self.proceed(job.id, int(left * elapsed / settings.import_seconds))
+                self.proceed(job.id, int(left * done))
             elif settings.import_outcome == "failed":
                 self._failed(job, ImportFailedError(settings.import_error))
             else:

@@ -39,6 +39,8 @@ settings.load_profile("project")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_SECONDS = 600
+"""The longest that a test waits for what has to come: against hangs, and no measure of speed."""
 Entries = Mapping[str, bytes | Iterable[bytes]]
 UNIFORM = b'"uniform"\n'
 
@@ -251,7 +253,7 @@ class Process:
 
     def __call__(self, *arguments: str | Path, file_limit: int = 0, **environment: str) -> Result:
         with self.start(*arguments, file_limit=file_limit, **environment) as process:
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=PATIENCE_SECONDS)
         return Result(process.returncode, out, err)
 
     def peak_mb(self) -> int:
@@ -260,7 +262,7 @@ class Process:
 
     def wait_until_landing(self, process: subprocess.Popen[str]) -> None:
         """Wait until the run is being written, and stop the process there."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not list(self.cwd.glob("raw/.incoming/*/*.parquet")):
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline

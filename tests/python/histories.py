@@ -183,8 +183,8 @@ class Project:
         assert not self.kept.dbt(*ALL_MODELS).success
         self._replace(*BROKEN)
 
-    def build_and_kill(self, seconds: float) -> None:
-        """Begin to build in another process, and kill that after a while."""
+    def build_and_kill(self, models: int) -> None:
+        """Begin to build in another process, and kill that when it has begun so many models, or has ended."""
         settings = {
             "RAW_DIR": str(self.kept.raw_dir),
             "DUCKDB_PATH": str(self.kept.database),
@@ -196,10 +196,8 @@ class Project:
         before = log.stat().st_size if log.exists() else 0
         command = [str(Path(sys.executable).parent / "dbt"), "--quiet", *ALL_MODELS]
         with subprocess.Popen(command, cwd=self.code, env=os.environ | settings, start_new_session=True) as process:
-            until = time.monotonic() + 60
-            while process.poll() is None and time.monotonic() < until and not _has_begun(log, before):
+            while process.poll() is None and _begun(log, before) < models:
                 time.sleep(0.02)
-            time.sleep(seconds)
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
 
@@ -239,9 +237,10 @@ def _beyond(rows: Counter[Any], others: Counter[Any]) -> list[str]:
     return [str(row)[:300] for row in islice(rows - others, 3)]
 
 
-def _has_begun(log: Path, before: int) -> bool:
+def _begun(log: Path, before: int) -> int:
+    """Return how many models a build has begun, by what its log says from a place on."""
     if not log.exists() or log.stat().st_size <= before:
-        return False
+        return 0
     with log.open("rb") as file:
         file.seek(before)
-        return b"Began running node model" in file.read()
+        return file.read().count(b"Began running node model")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
+from conftest import PATIENCE_SECONDS, ROOT
 from convex_deployment.control import Deployment
 from convex_deployment.values import recoded
 
@@ -44,7 +44,7 @@ def connector(tmp_path: Path, deployment: Deployment) -> Connector:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE_SECONDS,
         )
         return [json.loads(line) for line in result.stdout.splitlines() if line.startswith("{")]
 

@@ -18,7 +18,7 @@ from convex_deployment.control import Deployment
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from benchmarks import bench, changes, growth, reference, start_up, sync_speed
+from benchmarks import bench, changes, growth, measuring, reference, start_up, sync_speed
 from benchmarks.by_hand import ATTRIBUTES, CATEGORICAL, COMPARED_IN_PAIRS
 from benchmarks.generate import generate
 from benchmarks.measuring import PROJECT, Cost, median, watch
@@ -207,22 +207,44 @@ def test_what_fails_is_told_and_nothing_is_compared_with_it() -> None:
     assert bench.row(measured, "polars", measured.costs["polars"])[-2] == ""
 
 
-def test_memory_is_that_of_all_processes_together(tmp_path: Path) -> None:
-    hold = "import time; held = bytearray(100_000_000); time.sleep(1)"
-    start = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {hold!r}]); "
-    cost = watch([sys.executable, "-c", f"held = bytearray(100_000_000); {start}"], {}).cost
+WAIT_UNTIL_SEEN = """
+import pathlib, sys, time
+folder = pathlib.Path(sys.argv[1])
+(folder / "ready").touch()
+while not (folder / "seen").exists():
+    time.sleep(0.01)
+"""
+
+
+@pytest.fixture
+def until_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for `WAIT_UNTIL_SEEN`, which waits for a look that began when it was ready."""
+    look = measuring._Watcher._look
+
+    def noticed(watcher: measuring._Watcher) -> None:
+        is_ready = (tmp_path / "ready").exists()
+        look(watcher)
+        if is_ready:
+            (tmp_path / "seen").touch()
+
+    monkeypatch.setattr(measuring._Watcher, "_look", noticed)
+    return tmp_path
+
+
+def test_memory_is_that_of_all_processes_together(until_seen: Path) -> None:
+    hold = f"held = bytearray(100_000_000); {WAIT_UNTIL_SEEN}"
+    start = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {hold!r}, sys.argv[1]]); "
+    cost = watch([sys.executable, "-c", f"held = bytearray(100_000_000); {start}", str(until_seen)], {}).cost
     assert cost.failure is None
     assert cost.peak > (200 if Path("/proc/self/stat").exists() else 100)
 
 
-def test_what_is_spilled_is_measured(tmp_path: Path) -> None:
-    spill = (
-        "import pathlib, sys, time; p = pathlib.Path(sys.argv[1]); p.mkdir(); (p / 'f').write_bytes(bytes(3_000_000))"
-    )
-    spilled = tmp_path / "spilled"
-    command = [sys.executable, "-c", f"{spill}; time.sleep(0.5); (p / 'f').unlink()", str(spilled)]
+def test_what_is_spilled_is_measured(until_seen: Path) -> None:
+    spill = "import pathlib, sys; p = pathlib.Path(sys.argv[2]); p.mkdir(); (p / 'f').write_bytes(bytes(3_000_000))"
+    spilled = until_seen / "spilled"
+    command = [sys.executable, "-c", f"{spill}{WAIT_UNTIL_SEEN}(p / 'f').unlink()", str(until_seen), str(spilled)]
     assert watch(command, {}, spilled).cost.spilled == 3.0
-    assert watch([sys.executable, "-c", ""], {}, tmp_path / "none").cost.spilled == 0.0
+    assert watch([sys.executable, "-c", ""], {}, until_seen / "none").cost.spilled == 0.0
 
 
 def test_memory_that_ran_out_is_told_as_such(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ happenings = st.one_of(
 builds = st.one_of(
     st.tuples(st.just("build")),
     st.tuples(st.just("part"), st.sampled_from(PARTS)),
-    st.tuples(st.just("kill"), st.floats(0, 2.5)),
+    st.tuples(st.just("kill"), st.integers(1, 40)),
     st.tuples(st.just("fail")),
     st.tuples(st.just("none")),
 )
@@ -94,7 +94,7 @@ def test_what_comes_goes_changes_or_is_meant_otherwise_is_told_by_a_build_that_k
     project.export({name: text for name, text in project.answers.items() if name != "d4"})
     project.build_in_vain()
     project.fold()
-    project.build_and_kill(1.0)
+    project.build_and_kill(20)
     project.add_synonym("mood", "serene", "calm")
     project.build()
     meant = "select sum(result_count) from canonical_tag_frequencies where canonical_tag = 'calm'"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import ROOT
+from conftest import PATIENCE_SECONDS, ROOT
 
 from publish.cli import main
 
@@ -82,7 +82,7 @@ def test_a_person_is_greeted_with_tables_and_functions(published: Path) -> None:
         os.chdir(ROOT)
         os.environ |= {"PUBLISH_DIR": str(published), "TERM": "dumb", "COLUMNS": "120"}
         os.execv(sys.executable, COMMAND)  # noqa: S606 - no shell of the system
-    shown, end, asked = b"", time.monotonic() + 60, False
+    shown, end, asked = b"", time.monotonic() + PATIENCE_SECONDS, False
     while time.monotonic() < end:
         if select.select([terminal], [], [], 0.2)[0]:
             try:

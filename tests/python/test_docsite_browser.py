@@ -20,7 +20,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urljoin, urlsplit
 
 import pytest
-from conftest import ROOT
+from conftest import PATIENCE_SECONDS, ROOT
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 from published import BuiltPlace
 from warehouse import Warehouse
@@ -136,6 +136,7 @@ def visit(browser: Browser, root: str, size: tuple[int, int] = DESKTOP, scheme: 
     context = browser.new_context(
         viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light", reduced_motion="reduce"
     )
+    context.set_default_timeout(PATIENCE_SECONDS * 1000)
     return Visit(context.new_page(), root)
 
 
@@ -317,10 +318,24 @@ def named(project: Project, unique_id: str) -> Table:
     return next(table for table in project.tables if table.unique_id == unique_id)
 
 
+def settle(page: Page) -> None:
+    """Wait until nothing on the page has changed for ten frames."""
+    page.evaluate("""() => new Promise(done => {
+        let last = '', same = 0
+        const look = () => {
+            const now = document.body.innerHTML
+            same = now === last ? same + 1 : 0
+            last = now
+            same < 10 ? requestAnimationFrame(look) : done()
+        }
+        look()
+    })""")
+
+
 def drawn(page: Page) -> set[str]:
     """The nodes that the lineage graph shows, once all of it is in view."""
     page.locator(".react-flow__controls-fitview").click()
-    page.wait_for_timeout(500)
+    settle(page)
     return set(page.evaluate("[...document.querySelectorAll('.react-flow__node')].map(node => node.dataset.id)"))
 
 
@@ -457,7 +472,7 @@ def test_screenshots_are_taken(site: Path, chromium: Browser, name: str, size: t
     visitor = visit(chromium, from_disk(site), size, scheme)
     for what, url in LOOKED_AT.items():
         page = visitor.open(url)
-        page.wait_for_timeout(300 if url.startswith(("dbt", "lineage/")) else 0)
+        settle(page)
         page.screenshot(path=shot(f"{what}-{name}"))
         assert Path(shot(f"{what}-{name}")).stat().st_size > 5_000
     page = visitor.open("index.html")

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import (
+    PATIENCE_SECONDS,
     ROOT,
     Extract,
     Process,
@@ -109,7 +110,7 @@ def test_a_terminal_sees_how_far_it_is(process: Process, snapshot: Path) -> None
         seen = b""
         while block := _read_terminal(main_end):
             seen += block
-        out, _ = child.communicate(timeout=30)
+        out, _ = child.communicate(timeout=PATIENCE_SECONDS)
     os.close(main_end)
     assert child.returncode == 0
     assert b"palettes" in seen

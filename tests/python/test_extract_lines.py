@@ -163,7 +163,9 @@ def test_reading_ahead_goes_only_so_far_and_ends_with_its_reader() -> None:
     before = threading.active_count()
     found = prefetched(items(), depth=4)
     assert next(found) == 0
-    time.sleep(0.2)
+    while len(produced) < 5:
+        time.sleep(0.01)
+    time.sleep(0.2)  # in which it could go too far
     assert len(produced) <= 7
     assert threading.active_count() == before + 1
     assert isinstance(found, Generator)

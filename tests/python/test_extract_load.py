@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import (
+    PATIENCE_SECONDS,
     Extract,
     Process,
     Result,
@@ -256,7 +257,7 @@ def test_a_load_that_is_interrupted_leaves_nothing(process: Process, big_file: P
         process.wait_until_landing(child)
         child.send_signal(signal.SIGINT)
         child.send_signal(signal.SIGCONT)
-        out, err = child.communicate(timeout=30)
+        out, err = child.communicate(timeout=PATIENCE_SECONDS)
     assert_failed_clearly(Result(child.returncode, out, err))
     assert "interrupted" in err
     assert no_run_nor_leftovers(process.cwd / "raw")
@@ -272,7 +273,7 @@ def test_a_second_load_at_the_same_time_fails_and_the_first_is_whole(
         assert "another process is writing" in result.err
         assert run_folders(extract.raw) == []
         child.send_signal(signal.SIGCONT)
-        out, _ = child.communicate(timeout=30)
+        out, _ = child.communicate(timeout=PATIENCE_SECONDS)
     assert child.returncode == 0
     (table,) = json.loads(out)["tables"]
     (folder,) = run_folders(extract.raw)

@@ -15,13 +15,14 @@ import zipfile
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import published_set
 import pytest
-from conftest import ROOT, Result
+from conftest import PATIENCE_SECONDS, ROOT, Result
 from convex_deployment import faults
 from convex_deployment.control import Deployment
 from published_set import AFTER, BUILD, NEWER, OLDER, consensus, entries, write_manifest, write_set
@@ -228,13 +229,15 @@ def test_readers_see_the_old_or_the_new_and_never_a_mixture(pusher: Pusher) -> N
     before = time.time_ns()
     old = [pusher.documents(table) for table in ("palette_tag_consensus", "analytics_runs")]
     pusher.write(55, NEWER)
-    pusher.deployment.configure(import_seconds=1)
+    pusher.deployment.configure(import_seconds=3600)
     seen = []
     thread = threading.Thread(target=pusher.succeeds)
     thread.start()
     while thread.is_alive():
         state = pusher.deployment.state()
         seen.append([len(state[table]) for table in ("palette_tag_consensus", "analytics_runs")])
+        if len(seen) == 11:
+            pusher.deployment.configure(import_looks=5)  # from here on it goes on
     thread.join()
     new = [pusher.documents(table) for table in ("palette_tag_consensus", "analytics_runs")]
     assert {tuple(counts) for counts in seen} <= {(40, 1), (55, 1)}
@@ -411,18 +414,15 @@ def test_no_set_is_one_clear_error(pusher: Pusher) -> None:
 
 def test_a_set_that_is_retired_meanwhile_is_pushed_whole(pusher: Pusher) -> None:
     rows = pusher.write(30)
-    pusher.deployment.configure(faults={"kinds": ["503"], "paths": [ENDPOINTS["start_upload"]], "times": 3})
+    pusher.deployment.configure(faults={"kinds": ["503"], "paths": [ENDPOINTS["start_upload"]]})
 
     def retire() -> None:
-        while not pusher.requests(ENDPOINTS["start_upload"]):
-            time.sleep(0.01)
         pusher.write(4, NEWER)
         (pusher.folder / BUILD / "convex/import.zip").unlink()
+        pusher.deployment.configure(faults={})
 
-    thread = threading.Thread(target=retire)
-    thread.start()
-    pusher.succeeds()
-    thread.join()
+    with pusher.deployment.when_asked(ENDPOINTS["start_upload"], retire):
+        pusher.succeeds()
     pusher.holds(rows)
 
 
@@ -666,7 +666,7 @@ def test_what_a_server_says_cannot_steer_a_terminal_or_show_the_key(pusher: Push
 
 def test_what_a_server_says_of_its_progress_is_shown_as_safely(pusher: Pusher) -> None:
     pusher.write(5)
-    pusher.deployment.configure(import_seconds=0.5, import_progress=f"\x1b[2J5 of 6 {pusher.deployment.key}")
+    pusher.deployment.configure(import_looks=2, import_progress=f"\x1b[2J5 of 6 {pusher.deployment.key}")
     result = pusher()
     assert (result.code, result.err) == (0, "publish: \\x1b[2J5 of 6 ***\n")
 
@@ -683,17 +683,14 @@ def test_another_import_that_runs_is_waited_for_by_nobody(pusher: Pusher) -> Non
 
 def test_another_import_that_began_meanwhile_ends_ours(pusher: Pusher) -> None:
     pusher.write(5)
-    pusher.deployment.configure(import_seconds=2)
+    pusher.deployment.configure(import_seconds=3600)
 
     def begin() -> None:
-        while not pusher.requests(ENDPOINTS["finish_upload"]):
-            time.sleep(0.01)
         pusher.deployment.start_import({"palettes": [{"seed": "c"}]})
+        pusher.deployment.configure(import_seconds=0)
 
-    thread = threading.Thread(target=begin)
-    thread.start()
-    result = pusher()
-    thread.join()
+    with pusher.deployment.when_asked(ENDPOINTS["finish_upload"], begin):
+        result = pusher()
     assert (result.code, result.out) == (1, "")
     assert " is running on " in result.err
     assert pusher.requests(ENDPOINTS["perform_import"]) == []
@@ -702,17 +699,14 @@ def test_another_import_that_began_meanwhile_ends_ours(pusher: Pusher) -> None:
 
 def test_rows_that_came_meanwhile_are_not_deleted(pusher: Pusher) -> None:
     pusher.write(5)
-    pusher.deployment.configure(import_seconds=2)
+    pusher.deployment.configure(import_seconds=3600)
 
     def insert() -> None:
-        while not pusher.requests(ENDPOINTS["finish_upload"]):
-            time.sleep(0.01)
         pusher.deployment.insert("palette_tag_consensus", {"seed": "meanwhile"})
+        pusher.deployment.configure(import_seconds=0)
 
-    thread = threading.Thread(target=insert)
-    thread.start()
-    result = pusher("--overwrite")
-    thread.join()
+    with pusher.deployment.when_asked(ENDPOINTS["finish_upload"], insert):
+        result = pusher("--overwrite")
     assert (result.code, result.out) == (1, "")
     assert result.err.endswith("since they were looked at: push again. Nothing was replaced\n")
     assert pusher.documents("palette_tag_consensus") == ['{"seed":"meanwhile"}']
@@ -724,7 +718,7 @@ def test_two_pushes_at_once_end_in_one_whole_build(pusher: Pusher) -> None:
     pusher.deployment.configure(import_seconds=0.2)
     processes = [start(build) for build in builds]
     for process in processes:
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE_SECONDS)
     assert 0 in {process.returncode for process in processes}
     (run,) = pusher.deployment.state()["analytics_runs"].values()
     build = json.loads(run)["buildId"]
@@ -1004,20 +998,13 @@ def test_a_lost_answer_to_perform_import_is_asked_for_not_done_again(pusher: Pus
 
 def test_a_deployment_that_stops_answering_once_confirmed_may_have_done_it(pusher: Pusher) -> None:
     rows = pusher.write(5)
-    pusher.deployment.configure(import_seconds=1)
-
-    def silence() -> None:
-        while not pusher.requests(ENDPOINTS["perform_import"]):
-            time.sleep(0.01)
-        pusher.deployment.configure(faults={"kinds": ["503"]})
-
-    thread = threading.Thread(target=silence)
-    thread.start()
-    result = pusher("--retry-for", "0.5s")
-    thread.join()
+    pusher.deployment.configure(import_outcome="stuck")
+    silence = partial(pusher.deployment.configure, faults={"kinds": ["503"]})
+    with pusher.deployment.when_asked(ENDPOINTS["perform_import"], silence):
+        result = pusher("--retry-for", "0.5s")
     assert (result.code, result.out) == (1, "")
     assert "isn't known: push again to find out" in result.err
-    pusher.deployment.configure(faults={}, import_seconds=0)
+    pusher.deployment.configure(faults={}, import_outcome="completed")
     pusher.imports()
     assert pusher.succeeds()["outcome"] == "unchanged"
     pusher.holds(rows)
@@ -1145,7 +1132,7 @@ def test_interrupting_cancels_the_import(pusher: Pusher, moment: str) -> None:
             assert process.poll() is None
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, out) == (1, b"")
     assert err.decode().splitlines()[-1] == "publish: interrupted. Nothing was replaced"
     assert b"Traceback" not in err
@@ -1157,15 +1144,20 @@ def test_interrupting_what_cannot_be_cancelled_says_so(pusher: Pusher) -> None:
     pusher.write(5)
     pusher.deployment.configure(import_outcome="stuck", import_cancellable=False)
     with start("--retry-for", "1s") as process:
-        while not pusher.requests(ENDPOINTS["perform_import"]):
+        while not _has_looked_after(pusher, ENDPOINTS["perform_import"]):
             assert process.poll() is None
             time.sleep(0.01)
-        time.sleep(0.3)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=PATIENCE_SECONDS)
     (job,) = pusher.waiting()
     last = f"publish: interrupted. Whether import {job} takes place isn't known: push again to find out"
     assert (process.returncode, err.decode().splitlines()[-1]) == (1, last)
+
+
+def _has_looked_after(pusher: Pusher, path: str) -> bool:
+    """Tell whether somebody has asked after an import since the first request for a path."""
+    requests = itertools.dropwhile(lambda request: request["path"] != path, pusher.deployment.requests())
+    return any('"importId"' in request["body"] for request in itertools.islice(requests, 1, None))
 
 
 def test_interrupting_an_upload_leaves_nothing(pusher: Pusher) -> None:
@@ -1177,7 +1169,7 @@ def test_interrupting_an_upload_leaves_nothing(pusher: Pusher) -> None:
             assert process.poll() is None
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, out) == (1, b"")
     assert err.splitlines()[-1] == b"publish: interrupted. Nothing was replaced"
     assert pusher.imports() == []
@@ -1192,7 +1184,7 @@ def test_a_terminal_sees_how_far_it_is(pusher: Pusher) -> None:
         seen = b""
         while block := _read_terminal(main_end):
             seen += block
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=PATIENCE_SECONDS)
     os.close(main_end)
     assert process.returncode == 0
     assert b"upload" in seen

@@ -2,12 +2,15 @@
 
 import signal
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Process
-from live import Live, meanwhile, wait_for
+from conftest import PATIENCE_SECONDS, Process
+from live import Live
+
+from extract.snapshot import REQUEST
 
 FILL = [{"n": n} for n in range(50)]
 
@@ -50,17 +53,9 @@ def test_only_and_skip(live: Live) -> None:
 
 
 def test_the_states_of_an_export_are_told(live: Live) -> None:
-    def go_on() -> None:
-        wait_for(lambda: live.functions("getLatest") > 3)
-        live.deployment.configure(export_seconds=0.0, export_outcome="stuck")
-        looks = live.functions("getLatest")
-        wait_for(lambda: live.functions("getLatest") > looks + 2)
-        live.deployment.configure(export_outcome="completed")
-
     live.deployment.insert("palettes", *FILL)
-    live.deployment.configure(export_seconds=1e6)
-    with meanwhile(go_on):
-        _, said = snapshot(live)
+    live.deployment.configure(export_looks=4)
+    _, said = snapshot(live)
     assert "waits for its turn" in said
     assert "Backing up messages: " in said
     live.check()
@@ -85,17 +80,10 @@ def test_an_export_that_takes_too_long_can_be_taken_later(live: Live) -> None:
     assert live.requests("/api/export/request/zip") == []
 
 
-def when_it_is(live: Live, path: str, status: int, **settings: Any) -> None:
-    """Change settings when a request for a path was answered with a status."""
-    wait_for(lambda: any(r["path"].startswith(path) and r.get("status") == status for r in live.deployment.requests()))
-    live.deployment.configure(**settings)
-
-
 def test_an_export_by_somebody_else_is_waited_for(live: Live) -> None:
     live.deployment.configure(export_by_others=True)
     assert "isn't done yet" in live.fails("snapshot", "--wait", "1s")
-    live.deployment.forget_requests()
-    with meanwhile(lambda: when_it_is(live, "/api/export/request", 400, export_by_others=False)):
+    with live.deployment.when_asked(REQUEST, partial(live.deployment.configure, export_by_others=False)):
         _, said = snapshot(live)
     assert "another export or backup is running" in said
 
@@ -104,18 +92,17 @@ def test_an_export_on_its_way_is_not_taken_for_ours(live: Live) -> None:
     """It may be of a moment before we asked."""
     live.deployment.configure(export_outcome="stuck")
     live.fails("snapshot", "--wait", "0.2s")
-    live.deployment.configure(export_outcome="completed", export_seconds=1.0)
     live.deployment.insert("palettes", {"n": "after that one was asked for"})
-    snapshot(live)
+    with live.deployment.when_asked(REQUEST, partial(live.deployment.configure, export_outcome="completed")):
+        snapshot(live)
     live.check()
 
 
 def test_asking_twice_because_the_answer_was_lost_makes_one_export(live: Live) -> None:
     faults = {"kinds": ["reset_after"], "paths": ["/api/export/request"], "times": 1}
-    live.deployment.configure(export_outcome="stuck", faults=faults)
+    live.deployment.configure(export_looks=2, faults=faults)
     live.deployment.insert("palettes", {"n": 1})
-    with meanwhile(lambda: when_it_is(live, "/api/export/request", 400, export_outcome="completed")):
-        snapshot(live)
+    snapshot(live)
     assert [request["status"] for request in live.requests("/api/export/request/zip")] == [0, 400]
 
 
@@ -135,8 +122,8 @@ def test_an_export_that_is_no_longer_kept_is_made_anew(live: Live) -> None:
     live.deployment.insert("palettes", {"n": 1})
     snapshot(live)
     live.deployment.configure(export_expired=True, export_outcome="stuck")
-    changes = {"export_expired": False, "export_outcome": "completed"}
-    with meanwhile(lambda: when_it_is(live, "/api/export/zip", 404, **changes)):
+    keep = partial(live.deployment.configure, export_expired=False, export_outcome="completed")
+    with live.deployment.when_asked("/api/export/zip", keep):
         _, said = snapshot(live, "--reuse", "24h")
     assert "no longer kept" in said
     live.check()
@@ -167,7 +154,7 @@ def test_a_snapshot_that_is_stopped_leaves_nothing(live: Live, process: Process,
             assert child.poll() is None
             time.sleep(0.02)
         child.send_signal(signal.SIGINT)
-        _, said = child.communicate(timeout=30)
+        _, said = child.communicate(timeout=PATIENCE_SECONDS)
     assert child.returncode == 1
     assert said.endswith("interrupted; nothing of this run was landed\n")
     assert not list(tmp_path.glob("raw/.downloads*"))

@@ -6,18 +6,18 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, Extract, documents, table_entries, tree, write_zip
+from conftest import PATIENCE_SECONDS, ROOT, Extract, documents, table_entries, tree, write_zip
 from convex_deployment.control import Deployment
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from live import FOLLOWED, Live, followed, meanwhile, wait_for
+from live import FOLLOWED, Live, followed, meanwhile
 from raw_zone_reader import Reader
 
 from extract import sync as sync_module
@@ -444,13 +444,8 @@ def test_a_sync_waits_for_an_import_that_is_running(live: Live, api: str) -> Non
     live.sync()
     import_id = live.deployment.start_import({"palettes": [{"new": n} for n in range(9)]})
     live.deployment.continue_import(import_id, 4)
-    looks = live.functions("queryImport:list")
-
-    def finish() -> None:
-        wait_for(lambda: live.functions("queryImport:list") > looks + 4)
-        live.deployment.finish_import(import_id)
-
-    with meanwhile(finish):
+    finish = partial(live.deployment.finish_import, import_id)
+    with live.deployment.when_asked("/api/query", finish, "queryImport:list", times=3):
         run, said = live.run("sync")
     assert run is not None
     assert "waiting until it is done" in said
@@ -479,17 +474,22 @@ def test_an_import_that_runs_while_pages_come(
     live.sync()
     live.deployment.insert("palettes", {"old": 9})
 
+    begun = []
+
     def begin() -> None:
         import_id = live.deployment.start_import({"palettes": [{"new": n} for n in range(9)]})
         live.deployment.continue_import(import_id, 4)
         live.deployment.insert("palettes", {"lost": "at the swap"})
-        threading.Timer(1, live.deployment.finish_import, [import_id]).start()
+        begun.append(import_id)
+
+    def finish() -> None:
+        live.deployment.finish_import(begun[0])
 
     between(monkeypatch, moment, begin)
-    run, _ = live.run("sync")
+    with live.deployment.when_asked("/api/query", finish, "queryImport:list", times=3):
+        run, _ = live.run("sync")
     assert run is not None
     assert live.visible() == followed(live.deployment.state_at(run["snapshot_ts"]))
-    time.sleep(1)
     live.run("sync")
     live.check()
     live.rests()
@@ -625,13 +625,16 @@ def test_an_address_that_never_answered_binds_nothing(
     url, key = live.deployment.url, live.deployment.key
     live.use(misspelt, key)
     live.fails("sync")
+    assert not (live.raw / ".syncing").exists()
     live.extract.load(write_zip(tmp_path / "x.zip", table_entries(palettes=documents("p"))))
     live.fails("sync")
     live.use(url, key)
     live.deployment.insert("palettes", {"n": 1})
     live.sync()
+    journal = tree(live.raw / ".syncing")
     live.use(misspelt, key)
     live.fails("sync", "--full")
+    assert tree(live.raw / ".syncing") == journal
     live.use(url, key)
     live.deployment.insert("palettes", {"n": 2})
     assert live.sync()["kind"] == "incremental"
@@ -650,6 +653,9 @@ def test_an_address_that_is_written_otherwise_is_the_same(live: Live) -> None:
         live.use(written, live.deployment.key)
         live.deployment.insert("palettes", {"n": n})
         assert live.sync()["kind"] == ("incremental" if n else "full")
+        journal = live.raw / ".syncing" / "journal.json"
+        header = json.loads(journal.read_text())
+        journal.write_text(json.dumps(header | {"url": url.upper()}))  # as the versions before may have kept it
 
 
 def test_a_status_that_is_not_known_says_upgrade(live: Live) -> None:
@@ -947,6 +953,13 @@ def start_watching(live: Live, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_watching_lands_one_run_for_each_batch_of_changes(live: Live) -> None:
     live.deployment.insert("palettes", {"n": 1})
     with start_watching(live) as process:
@@ -958,7 +971,7 @@ def test_watching_lands_one_run_for_each_batch_of_changes(live: Live) -> None:
         assert len(live.runs()) == 2
         live.check()
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=PATIENCE_SECONDS)
     assert "Traceback" not in said
     live.rests()
 
@@ -1007,7 +1020,7 @@ def test_watching_stops_at_what_another_try_would_not_change(live: Live) -> None
     with start_watching(live) as process:
         wait_for(lambda: len(live.requests()) > 1)
         live.deployment.configure(streaming_export=False)
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 1
     assert "snapshot" in said
 
