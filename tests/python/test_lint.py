@@ -1,5 +1,6 @@
 """What checks and mends layout and spelling: it finds what it should, and changes nothing that it shouldn't."""
 
+import ast
 import os
 import re
 import shutil
@@ -192,3 +193,28 @@ def test_links_between_pages_lead_somewhere() -> None:
             if not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors(target)):
                 broken.append(f"{page.relative_to(PROJECT)}: {link}")
     assert broken == []
+
+
+# Time
+
+
+def clock_calls(code: str) -> list[int]:
+    """The lines of Python code that wait for a time to pass, whatever has happened by then: it may not be enough."""
+    tree = ast.parse(code)
+    in_loops = {id(node) for loop in ast.walk(tree) if isinstance(loop, ast.While) for node in ast.walk(loop)}
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute | ast.Name)
+        and (name := node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id)
+        and (name == "wait_for_timeout" or (name == "sleep" and id(node) not in in_loops))
+    ]
+
+
+def test_no_test_waits_for_a_time_to_pass() -> None:
+    assert clock_calls("while not done():\n    time.sleep(0.1)\n") == []
+    assert clock_calls("start()\ntime.sleep(1)\npage.wait_for_timeout(300)\n") == [2, 3]
+    files = sorted((PROJECT / "tests" / "python").glob("*.py"))
+    found = [f"{path.name}:{line}" for path in files for line in clock_calls(path.read_text(encoding="utf-8"))]
+    assert found == [], "on a busy machine it may take longer: wait in a loop for what has to come, or use when_asked"
