@@ -40,10 +40,12 @@ _LAYOUT_NOTES: dict[Layout, str] = {
     "objects": "the file holds documents over several lines: they are numbered from 1, in place of lines",
 }
 
-# Whole strings, and all that is neither a string nor a bracket (nor a comma): the next byte is one, or the text ends.
+# As many whole strings, lists without brackets inside, and others than strings and brackets (and commas) as there are:
+# the next byte is a bracket (or a comma), or the text ends, perhaps inside a string.
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_TO_BRACKET = re.compile(rb'[^"\[\]{}]*+(?:' + _STRING + rb'[^"\[\]{}]*+)*+', re.DOTALL)
-_TO_BRACKET_OR_COMMA = re.compile(rb'[^"\[\]{},]*+(?:' + _STRING + rb'[^"\[\]{},]*+)*+', re.DOTALL)
+_FLAT_LIST = rb'\[[^"\[\]{}]*+(?:' + _STRING + rb'[^"\[\]{}]*+)*+\]'
+_TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|' + _STRING + rb"|" + _FLAT_LIST + rb")*+", re.DOTALL)
+_TO_BRACKET_OR_COMMA = re.compile(rb'(?:[^"\[\]{},]++|' + _STRING + rb")*+", re.DOTALL)
 
 
 @dataclass(frozen=True)
