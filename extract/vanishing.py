@@ -51,11 +51,13 @@ def _suspicious_loss(name: TableName, newest: RunSummary, files: list[Path], run
     """Look at bounds first, as counting takes long: the loss is no greater than what these say."""
     table, written = str(name), run.directory / f"{name}.parquet"
     most, after = _most_documents(name, newest), _counted_by_sync(name, run.summary)
-    if most is not None:
-        least = current.roughly(written) * 4 // 5 if after is None else after
-        if not Loss(table, most, least).is_suspicious:
+    if after is None:
+        least = current.roughly(written) * 4 // 5 if most is not None else 0
+        if most is not None and not Loss(table, most, least).is_suspicious:
             return None
-    after = current.read([written]).documents if after is None else after
+        after = current.read([written]).documents
+    if most is not None and not Loss(table, most, after).is_suspicious:
+        return None
     loss = Loss(table, current.read(files).documents, after)
     return loss if loss.is_suspicious else None
 
