@@ -19,7 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, Protocol
 
+from extract import diagnosis
 from extract.errors import ExtractError
+from extract.forms import HEAD_BYTES
 from extract.rawzone import TableName
 from extract.settings import setting
 from extract.text import visible
@@ -280,10 +282,20 @@ def _open_zip(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
-        raise ExtractError(
-            f"{path} is no readable ZIP ({error}): it may be cut short, so download the snapshot again. "
-            "Nothing was landed"
-        ) from error
+        raise ExtractError(f"{path} is no readable ZIP ({error}): {_seems(path)}. Nothing was landed") from error
+
+
+def _seems(path: Path) -> str:
+    """Say what a file is that should be a ZIP: what a proxy sends in place of it can be read, and so can documents."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError:
+        head = b""
+    if not head or head.startswith(b"PK") or b"\x00" in head:
+        return "it may be cut short, so download the snapshot again"
+    guess = diagnosis.from_text(head, is_one=True)
+    return f"it seems to be {guess.what}; {guess.advice}"
 
 
 def _read(file: IO[bytes]) -> Iterator[bytes]:

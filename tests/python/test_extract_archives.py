@@ -485,7 +485,8 @@ def test_a_directory_keeps_to_itself(extract: Extract, tmp_path: Path) -> None:
         ("nothing.jsonl", "nothing.jsonl doesn't exist"),
         ("no/such/folder", "no/such/folder doesn't exist"),
         ("t.jsonl/x", "doesn't exist"),
-        ("text.zip", "is no readable ZIP"),
+        ("text.zip", "it seems to be comma-separated values (CSV)"),
+        ("page.zip", "it seems to be an HTML page"),
         ("empty.zip", "is no readable ZIP"),
         ("text.csv", "is neither a snapshot ZIP, a directory, nor a .jsonl or .json file"),
         ("folder", "holds no TABLE/documents.jsonl"),
@@ -503,6 +504,7 @@ def test_what_is_no_snapshot_is_one_clear_error(extract: Extract, tmp_path: Path
     for name in ("text.zip", "text.csv"):
         Path(name).write_text("a,b\n1,2\n")
     Path("t.jsonl").write_bytes(documents("a"))
+    Path("page.zip").write_text("<!doctype html>\n<html>Sign in</html>\n")
     Path("empty.zip").write_bytes(b"")
     write_directory(tmp_path / "folder", {"notes.txt": b"x"})
     write_directory(tmp_path / "listing_only", {"_tables/documents.jsonl": b""})

@@ -3,6 +3,7 @@
 import gzip
 import json
 import tempfile
+import zipfile
 from collections.abc import Callable
 from functools import reduce
 from itertools import pairwise
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from conftest import Extract, Process, documents, landed, rejected, run_folders, table_entries, write_zip
+from conftest import ROOT, Extract, Process, documents, landed, rejected, run_folders, table_entries, write_zip
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_extract_documents import TOKENS, judge, objects
@@ -86,6 +87,27 @@ def test_packing_encoding_and_layout_compose(
     entries = table_entries(palettes=packed(encoded(content))) | {"_tables/documents.jsonl": b'{"name":"palettes"}'}
     load(write_zip(tmp_path / "x.zip", entries), RawZone(tmp_path / "raw"))
     assert landed(tmp_path / "raw", "palettes") == texts(content)
+
+
+def test_the_answers_of_the_sample_land_the_same_in_any_form(tmp_path: Path) -> None:
+    with zipfile.ZipFile(ROOT / "sample" / "convex-export.zip") as archive:
+        lines = [line for line in archive.read("palette_tags/documents.jsonl").split(b"\n") if judge(line)]
+    assert len(lines) > 1000
+    zone, file = RawZone(tmp_path / "raw"), tmp_path / "palette_tags.jsonl"
+    by_line = b"[\n" + b",\n".join(lines) + b"\n]\n"
+    for content in (
+        b"\n".join(lines),
+        b"[" + b",".join(lines) + b"]",
+        by_line,
+        gzip.compress(utf("utf-16-le")(by_line)),
+    ):
+        file.write_bytes(content)
+        assert load(file, zone, strict=True).rejected == 0
+        assert landed(zone.directory, "palette_tags") == lines
+    file.write_bytes(json.dumps([json.loads(line) for line in lines], indent=2).encode())
+    load(file, zone, strict=True)
+    found = landed(zone.directory, "palette_tags")
+    assert [json.loads(text) for text in found] == [json.loads(line) for line in lines]
 
 
 @pytest.mark.parametrize("name", ["palettes.jsonl.gz", "palettes.json.zst", "palettes.jsonl", "PALETTES.NDJSON.GZ"])
