@@ -295,7 +295,7 @@ def _seems(path: Path) -> str:
     if not head or head.startswith(b"PK") or b"\x00" in head:
         return "it may be cut short, so download the snapshot again"
     guess = diagnosis.from_text(head, is_one=True)
-    return f"it seems to be {guess.what}; {guess.advice}"
+    return f"it seems to be {guess.what}; {guess.advice}" if guess else "name it TABLE.jsonl if it holds documents"
 
 
 def _read(file: IO[bytes]) -> Iterator[bytes]:

@@ -84,10 +84,12 @@ _TEXTS = [
         re.compile(rb"\s*\{[^\n]*[{\[,][ \t\r]*\n"),
         Guess("JSON documents over several lines", "write one a line, as `jq -c .` does"),
     ),
-    (re.compile(rb"\s*\{"), Guess("JSON objects that aren't Convex documents, which have an `_id`", _EXPORT)),
-    (re.compile(rb"\s*\["), Guess("JSON lists of what isn't Convex documents, which have an `_id`", _EXPORT)),
     (re.compile(rb"\s*(?:---|%YAML|- \w+:|_id:)"), Guess("YAML", _EXPORT)),
 ]
+_JSON = {
+    b"{": Guess("JSON objects that aren't Convex documents, which have an `_id`", _EXPORT),
+    b"[": Guess("JSON lists of what isn't Convex documents, which have an `_id`", _EXPORT),
+}
 _SEPARATORS = {
     b",": "comma-separated values (CSV)",
     b"\t": "tab-separated values",
@@ -105,8 +107,11 @@ def has_commas_between(head: bytes) -> bool:
     return _COMMAS.match(head) is not None
 
 
-def from_text(head: bytes, is_one: bool) -> Guess:
-    """Tell what a file without documents seems to be, by how it begins. `is_one`: it holds one line or element."""
+def from_text(head: bytes, is_one: bool, is_json: bool = False) -> Guess | None:
+    """Tell what a file without documents seems to be, by how it begins; None where it seems to be spoilt JSON.
+
+    `is_one`: it holds one line or element. `is_json`: most of its lines or elements are JSON.
+    """
     if b"\x00" in head:
         return _from_nuls(head)
     try:
@@ -122,10 +127,12 @@ def from_text(head: bytes, is_one: bool) -> Guess:
     for pattern, guess in _TEXTS:
         if pattern.match(head):
             return guess
+    if guess := _JSON.get(head.lstrip()[:1]):
+        return guess if is_json else None
     lines = head.strip().split(b"\n")[:2]
     for separator, what in _SEPARATORS.items():
         if lines[0].count(separator) == lines[-1].count(separator) > 0:
-            return Guess(what, f"it can't tell types and lists: {_EXPORT}")
+            return Guess(what, f"it has lost types and lists: {_EXPORT}")
     line = lines[0].decode(errors="replace").strip()
     shown = visible(line[:SHOWN_CHARACTERS]) + (" …" if len(line) > SHOWN_CHARACTERS else "")
     return Guess(f"a text that begins with: {shown}", _EXPORT)

@@ -253,12 +253,14 @@ class _Landing:
             return
         unit = "lines" if form.layout == "lines" else "elements"
         found = f"{rows:,} of {rows + others:,} {unit} are documents"
-        reason = REASONS[max(rejected, key=rejected.__getitem__)]
+        reason = max(rejected, key=rejected.__getitem__)
         first = form.head.lstrip(WHITE_SPACE).split(b"\n", 1)[0]
         guess = None
         if form.layout != "lines" or not isinstance(read_one(first.removesuffix(b"\r")), Document):
-            guess = diagnosis.from_text(form.head, is_one=rows + others == 1)
-        raise self._refused(f"{found} (mostly: {reason})", guess, ", or set these aside with --lenient")
+            guess = diagnosis.from_text(form.head, rows + others == 1, reason in ("no_id", "not_an_object"))
+        if guess is None:
+            found += f"; most often, {REASONS[reason]}"
+        raise self._refused(found, guess, f", or set the other {unit} aside with --lenient" if rows else "")
 
     def _refused(self, found: str, guess: Guess | None, otherwise: str) -> ExtractError:
         what, advice = (f"; it seems to be {guess.what}", guess.advice) if guess else ("", "mend it")
