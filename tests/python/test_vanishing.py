@@ -43,7 +43,6 @@ def test_a_load_that_takes_most_of_a_table_lands_only_if_that_is_allowed(
     error = held.fails(f"{table}.jsonl")
     assert f"{table} would shrink from {numbers} rows. Nothing was landed" in error
     assert f"--allow-shrink {table}" in error
-    held.fails(f"{table}.jsonl", "--allow-shrink", "another")
     run = held.load(f"{table}.jsonl", "--allow-shrink", table)
     before, after = numbers.split(" to ")
     assert run["notes"] == [f"{table} shrank from {before} to {after} rows, as --allow-shrink allows"]
@@ -51,7 +50,7 @@ def test_a_load_that_takes_most_of_a_table_lands_only_if_that_is_allowed(
     assert current(held.raw)[table] == int(after)
 
 
-@pytest.mark.parametrize(("table", "count"), [("palettes", 300), ("palettes", 267), ("tags", 2), ("empty", 0)])
+@pytest.mark.parametrize(("table", "count"), [("palettes", 267), ("tags", 2), ("empty", 0)])
 def test_a_smaller_loss_lands_as_before(held: Extract, table: str, count: int) -> None:
     Path(f"{table}.jsonl").write_bytes(many(count, first=5))
     assert held.load(f"{table}.jsonl")["notes"] == []
@@ -63,7 +62,8 @@ def test_every_table_that_would_shrink_is_named_and_nothing_lands(held: Extract)
     error = held.fails(archive)
     assert "palettes would shrink from 400 to 3 rows; tags would shrink from 20 to 0 rows. Nothing was landed" in error
     assert "--allow-shrink palettes --allow-shrink tags" in error
-    assert "tags would" in (partly := held.fails(archive, "--allow-shrink", "palettes"))
+    partly = held.fails(archive, "--allow-shrink", "palettes", "--allow-shrink", "another")
+    assert "tags would shrink" in partly
     assert "palettes" not in partly
     assert len(held.load(archive, "--allow-shrink", "palettes", "--allow-shrink", "tags")["notes"]) == 2
     assert current(held.raw) == {"palettes": 3, "tags": 0, "empty": 3}
