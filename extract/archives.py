@@ -1,8 +1,11 @@
-"""What can be loaded: a snapshot ZIP of `npx convex export`, a directory with the same layout, or one JSON Lines file.
+"""What can be loaded: a snapshot ZIP of `npx convex export`, a directory with the same layout, or one file of a table.
 
 A Convex snapshot holds, for the root and for every component under `_components/<name>/` (nested likewise),
 `_tables/documents.jsonl`, and `documents.jsonl` with `generated_schema.jsonl` for each table. Its entries are streamed
 with ZIP64 descriptors that only the central directory explains, so the ZIP must be a file on disk.
+
+Other tools make such a ZIP anew with backslashes or `./` in its names, with one folder around everything, or with
+files of their own beside: the same snapshot is read in it. Names are only compared; nothing is ever written under one.
 """
 
 import lzma
@@ -14,11 +17,14 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Literal, Protocol
 
+from extract import diagnosis
 from extract.errors import ExtractError
+from extract.forms import HEAD_BYTES
 from extract.rawzone import TableName
 from extract.settings import setting
+from extract.text import visible
 
 BLOCK_BYTES = 1024 * 1024
 PASSWORD = "EXPORT_ZIP_PASSWORD"  # noqa: S105 - the variable's name, not its value
@@ -27,8 +33,13 @@ ENCRYPTED = 0x1
 DOCUMENTS = "documents.jsonl"
 SCHEMA = "generated_schema.jsonl"
 
+SUFFIXES = {".jsonl", ".ndjson", ".json"}
+PACKED_SUFFIXES = {".gz", ".zst", ".zstd"}
+
 _ENTRY = re.compile(rf"(?P<components>(?:_components/[^/]+/)*)(?P<table>[^/]+)/(?P<file>{DOCUMENTS}|{SCHEMA})")
 _COMPONENT = re.compile("_components/([^/]+)/")
+_JUNK = re.compile(r"(?:.*/)?(?:__MACOSX/.*|\.DS_Store|\._[^/]*|(?i:Thumbs\.db|desktop\.ini))", re.DOTALL)
+"""What operating systems put beside files."""
 _SNAPSHOT_NAME = re.compile(r"snapshot_.*_(\d{18,19})(?: \(\d+\))?\.zip")
 
 
@@ -49,7 +60,7 @@ class TableSource:
     documents: str
     schema: str | None
     is_in_snapshot: bool = True
-    """False for a file by itself, which has no schema beside it."""
+    """False for a file by itself that never had a schema beside it."""
 
     @property
     def size(self) -> int:
@@ -89,20 +100,40 @@ def open_archive(path: Path, table: str | None = None) -> Generator[Archive]:
 
     Raises ExtractError if there is nothing at `path`, or if it is none of the three.
     """
-    is_snapshot = path.is_dir() or (path.is_file() and (path.suffix.lower() == ".zip" or _is_zip(path)))
-    if table and is_snapshot:
+    kind = _kind(path)
+    if table and kind in ("directory", "zip"):
         raise ExtractError(f"--table names the table of a single file, and {path} is a snapshot: choose with --only")
-    if path.is_dir():
+    if kind == "directory":
         yield _snapshot("directory", path, _Directory(path))
-    elif not path.exists():
+    elif kind == "nothing":
         raise ExtractError(f"{path} doesn't exist: give a snapshot ZIP, a directory of one, or a TABLE.jsonl file")
-    elif is_snapshot:
+    elif kind == "zip":
         with _open_zip(path) as archive:
             yield _snapshot("zip", path, _Zip(path, archive))
-    elif path.suffix.lower() in {".jsonl", ".ndjson"} or table:
+    elif _unpacked_name(path).suffix.lower() in SUFFIXES or table:
         yield _single_file(path, table)
     else:
-        raise ExtractError(f"{path} is neither a snapshot ZIP, a directory, nor a .jsonl file (or say --table NAME)")
+        raise ExtractError(
+            f"{path} is neither a snapshot ZIP, a directory, nor a .jsonl or .json file; if it holds documents, say of "
+            "which table: --table NAME"
+        )
+
+
+def _kind(path: Path) -> Literal["directory", "nothing", "zip", "file"]:
+    try:
+        if path.is_dir():
+            return "directory"
+        if not path.exists():
+            return "nothing"
+        is_zip = path.is_file() and (path.suffix.lower() == ".zip" or _is_zip(path))
+    except OSError as error:
+        raise ExtractError(f"can't read {path}: {error.strerror or error}. Nothing was landed") from error
+    return "zip" if is_zip else "file"
+
+
+def _unpacked_name(path: Path) -> Path:
+    """Return the path without a suffix that says how the file is packed."""
+    return path.with_suffix("") if path.suffix.lower() in PACKED_SUFFIXES else path
 
 
 def check_zip(path: Path) -> None:
@@ -115,36 +146,71 @@ def check_zip(path: Path) -> None:
 
 
 def _single_file(path: Path, table: str | None) -> Archive:
-    named = table or ("" if path.name == DOCUMENTS else path.stem)
+    unpacked = _unpacked_name(path)
+    is_from_snapshot = unpacked.name == DOCUMENTS
     try:
-        table_name = TableName.parse(named)
+        table_name = TableName.parse(table or ("" if is_from_snapshot else unpacked.stem))
     except ValueError:
         raise ExtractError(f"{path.name} doesn't say which table it holds: add --table NAME") from None
-    source = TableSource(table_name, _Directory(path.parent), path.name, schema=None, is_in_snapshot=False)
+    schema = SCHEMA if is_from_snapshot and path.with_name(SCHEMA).is_file() else None
+    source = TableSource(table_name, _Directory(path.parent), path.name, schema, is_from_snapshot)
     return Archive("jsonl", path, [source], [], [])
 
 
 def _snapshot(kind: str, path: Path, files: _Files) -> Archive:
     entries: dict[TableName, dict[str, str]] = {}
     ignored = []
-    for name in files.names():
-        match = _ENTRY.fullmatch(name)
+    names = _without_folder([(_plain(name), name) for name in files.names()])
+    for plain, name in names:
+        match = _ENTRY.fullmatch(plain)
         try:
             components = "/".join(_COMPONENT.findall(match["components"])) if match else ""
-            entries.setdefault(TableName(components, match["table"] if match else ""), {})[_file(name)] = name
+            entry = entries.setdefault(TableName(components, match["table"] if match else ""), {})
         except ValueError:
-            if not name.endswith("/") and name != "README.md":
+            if not plain.endswith("/") and plain != "README.md":
                 ignored.append(name)
+            continue
+        if twin := entry.get(_file(plain)):
+            raise ExtractError(
+                f"{path} holds {twin} twice{'' if name == twin else f', once as {name}'}: which one counts can't be "
+                "told. Nothing was landed; take a new snapshot"
+            )
+        entry[_file(plain)] = name
     sources = [
         TableSource(name, files, found[DOCUMENTS], found.get(SCHEMA))
         for name, found in entries.items()
         if DOCUMENTS in found
     ]
     if not sources:
-        raise ExtractError(f"{path} holds no TABLE/{DOCUMENTS}: it isn't a Convex snapshot")
+        raise ExtractError(f"{path} holds no TABLE/{DOCUMENTS}: it isn't a Convex snapshot{_held(names)}")
     tables = [source for source in sources if source.name.table != "_tables"]
     listings = [source for source in sources if source.name.table == "_tables"]
     return Archive(kind, path, tables, listings, ignored)
+
+
+def _plain(name: str) -> str:
+    """Return a name as Convex writes it: with slashes, and without `.` for the folder itself."""
+    parts = name.replace("\\", "/").split("/")
+    return "/".join(part for part in parts if part != ".")
+
+
+def _without_folder(names: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Take away folders that are around all documents, until there are tables or no such folder. Junk is left out."""
+    names = [(plain, name) for plain, name in names if not _JUNK.fullmatch(plain)]
+    while not any(_ENTRY.fullmatch(plain) for plain, _ in names):
+        folders = {plain.partition("/")[0] for plain, _ in names if _file(plain) == DOCUMENTS and "/" in plain}
+        if len(folders) != 1 or folders <= {"", ".."}:
+            break
+        folder = f"{folders.pop()}/"
+        names = [(plain.removeprefix(folder), name) for plain, name in names]
+    return names
+
+
+def _held(names: list[tuple[str, str]]) -> str:
+    """Say what there is instead, if that could be loaded by itself."""
+    found = [name for plain, name in names if Path(plain).suffix.lower() in SUFFIXES]
+    shown = ", ".join(map(visible, found[:3])) + (" …" if len(found) > 3 else "")
+    return f". It holds {shown}: load each of these by itself" if found else ""
 
 
 def _file(name: str) -> str:
@@ -216,10 +282,20 @@ def _open_zip(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
-        raise ExtractError(
-            f"{path} is no readable ZIP ({error}): it may be cut short, so download the snapshot again. "
-            "Nothing was landed"
-        ) from error
+        raise ExtractError(f"{path} is no readable ZIP ({error}): {_seems(path)}. Nothing was landed") from error
+
+
+def _seems(path: Path) -> str:
+    """Say what a file is that should be a ZIP: what a proxy sends in place of it can be read, and so can documents."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError:
+        head = b""
+    if not head or head.startswith(b"PK") or b"\x00" in head:
+        return "it may be cut short, so download the snapshot again"
+    guess = diagnosis.from_text(head, is_one=True)
+    return f"it seems to be {guess.what}; {guess.advice}" if guess else "name it TABLE.jsonl if it holds documents"
 
 
 def _read(file: IO[bytes]) -> Iterator[bytes]:

@@ -48,11 +48,13 @@ Land a snapshot of a Convex deployment as one full run. PATH is one of:
 
   snapshot.zip   what `npx convex export` wrote (both the uniform and the older format)
   a directory    a snapshot that was unpacked
-  TABLE.jsonl    the documents of one table, one JSON object a line
+  TABLE.jsonl    the documents of one table: one JSON object a line, or a JSON array of them (TABLE.json too);
+                 in UTF-8, or in UTF-16 with its mark; as it is, or packed with gzip or zstd
 
 A full run replaces the earlier state of each table that it carries, so loading twice changes nothing.
 A line that is no Convex document is set aside in the run's _rejected.parquet, with its bytes; the rest lands.
-A damaged archive lands nothing.
+A damaged archive lands nothing. Nor does a file of which less than half is documents (--lenient), or one that would
+take more than a third of its rows from a table, if those are more than 100 or more than 90 % (--allow-shrink).
 
 examples:
   python -m extract load snapshot_happy-otter-123_1763895302000000000.zip
@@ -126,6 +128,13 @@ def _parser() -> argparse.ArgumentParser:
         help=f"fold the small ones of the newest runs where more than this stand; 0: never (COMPACT_AFTER, "
         f"{COMPACT_AFTER})",
     )
+    landing.add_argument(
+        "--allow-shrink",
+        action="append",
+        default=[],
+        metavar="TABLE",
+        help="land this table even if it loses most of its rows by it (repeatable)",
+    )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     command = commands.add_parser(
@@ -140,7 +149,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--only", action="append", default=[], metavar="TABLE", help="land this table (repeatable)")
     command.add_argument("--skip", action="append", default=[], metavar="TABLE", help="leave it out (repeatable)")
     command.add_argument("--if-empty", action="store_true", help="do nothing where the raw zone already holds a run")
-    command.add_argument("--strict", action="store_true", help="fail on the first line that would be set aside")
+    spoilt = command.add_mutually_exclusive_group()
+    spoilt.add_argument("--strict", action="store_true", help="fail on the first line that would be set aside")
+    spoilt.add_argument(
+        "--lenient", action="store_true", help="land what is documents even where most of a file is none"
+    )
     command.set_defaults(run=_load)
 
     live = argparse.ArgumentParser(add_help=False)
@@ -239,7 +252,16 @@ def _load(options: argparse.Namespace) -> None:
         return
     selection = Selection(options.only, options.skip)
     with bars("extract", in_bytes=True) as (progress, _):
-        run = load(options.path, zone, selection, options.table, options.strict, progress)
+        run = load(
+            options.path,
+            zone,
+            selection,
+            options.table,
+            options.strict,
+            progress,
+            lenient=options.lenient,
+            allow_shrink=options.allow_shrink,
+        )
     _print_landed(run, zone, options.json)
     _keep_small(zone, after, options.json)
 
@@ -259,7 +281,7 @@ def _snapshot(options: argparse.Namespace) -> None:
     zone, selection = RawZone(raw_dir(options.raw_dir)), _live_selection(options)
     with bars("extract", in_bytes=True) as (progress, tell), _client(options, tell) as client:
         wait = options.wait.total_seconds()
-        run = snapshot(zone, client, selection, options.reuse, wait, tell, progress)
+        run = snapshot(zone, client, selection, options.reuse, wait, tell, progress, options.allow_shrink)
     _print_landed(run, zone, options.json)
     _keep_small(zone, after, options.json)
 
@@ -268,7 +290,16 @@ def _sync(options: argparse.Namespace) -> None:
     after = _compact_after(options)
     zone, selection = RawZone(raw_dir(options.raw_dir)), _live_selection(options)
     with bars("extract") as (progress, tell), _client(options, tell) as client, zone.lock(LIVE_LOCK):
-        sync = Sync(zone, client, selection, options.full, tell, progress, options.wait.total_seconds())
+        sync = Sync(
+            zone,
+            client,
+            selection,
+            options.full,
+            tell,
+            progress,
+            wait_seconds=options.wait.total_seconds(),
+            allow_shrink=options.allow_shrink,
+        )
         if options.watch:
 
             def landed(run: RunSummary) -> None:

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from extract.errors import ExtractError, raise_if_interrupted
 
@@ -28,6 +29,9 @@ _COUNT = """
     from latest where last_upsert = last_change
 """
 """`latest` is the last change of each document since the last truncate."""
+_ROUGHLY = """
+    select approx_count_distinct(_id) from read_parquet($files, hive_partitioning = false) where _op = 'upsert'
+"""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,15 @@ def read(files: Sequence[Path], asked_id: str | None = None) -> Current:
     """Return what a table's files, oldest run first, hold by now. Raises ExtractError."""
     if not files:
         return Current()
+    return Current(*_asked(_COUNT, files, {"id": asked_id}))
+
+
+def roughly(file: Path) -> int:
+    """Return about how many documents a file of one run writes, within a few per cent, in a fifth of the time."""
+    return _asked(_ROUGHLY, [file], {})[0]
+
+
+def _asked(query: str, files: Sequence[Path], parameters: dict[str, Any]) -> tuple[Any, ...]:
     import duckdb  # which takes a tenth of a second, and isn't always needed
 
     try:
@@ -50,11 +63,11 @@ def read(files: Sequence[Path], asked_id: str | None = None) -> Current:
             tempfile.TemporaryDirectory() as spill,
             duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "temp_directory": spill}) as connection,
         ):
-            row = connection.execute(_COUNT, {"files": [*map(str, files)], "id": asked_id}).fetchone()
+            (row,) = connection.execute(query, {"files": [*map(str, files)], **parameters}).fetchall()
     except (duckdb.Error, OSError, RuntimeError) as error:
         raise_if_interrupted(error)
         reason = str(error).partition("\n")[0]  # what follows shows the place in the query
         raise ExtractError(
             f"the files of {files[-1].stem} in {files[-1].parents[1]} can't be read: {reason}"
         ) from error
-    return Current(*row) if row else Current()
+    return row

@@ -73,19 +73,17 @@ def read_all(chunk: bytes) -> pa.RecordBatch | None:
         lines = _split_lines(chunk)
     except (msgspec.MsgspecError, UnicodeError, RecursionError, pa.ArrowInvalid):
         return None  # the last is for bytes that aren't UTF-8, which the decoder doesn't look for in what it skips
-    if len(fields) != len(lines) or not _every(lines, "starts_with", "{") or not _every(lines, "ends_with", "}"):
-        return None
-    return as_rows(fields, lines)
+    return as_rows(fields, lines) if _are_objects(lines, len(fields)) else None
 
 
 def read_values(texts: list[bytes]) -> pa.RecordBatch | None:
-    """Return what `read_all` does, for texts that are one JSON value each, or None if any needs `read_one`."""
+    """Return what `read_all` does, for texts without white space around, or None if any needs `read_one`."""
     try:
         fields = _decode_fields(b"\n".join(texts))
         documents = as_binaries(texts).cast(pa.string())
     except (msgspec.MsgspecError, UnicodeError, RecursionError, pa.ArrowInvalid):
         return None
-    return as_rows(fields, documents)
+    return as_rows(fields, documents) if _are_objects(documents, len(fields)) else None
 
 
 def as_rows(fields: Collection[_Fields | Document], documents: pa.StringArray) -> pa.RecordBatch:
@@ -107,6 +105,11 @@ def as_binaries(values: list[bytes]) -> pa.BinaryArray:
     offsets = pa.array([0, *itertools.accumulate(map(len, values))], pa.int32()).buffers()[1]
     content = values[0] if len(values) == 1 else b"".join(values)
     return pa.Array.from_buffers(pa.binary(), len(values), [None, offsets, pa.py_buffer(content)])
+
+
+def _are_objects(texts: pa.StringArray, count: int) -> bool:
+    """Tell whether the texts are one object each, as `read_all` says, of which the decoder has found so many."""
+    return len(texts) == count and _every(texts, "starts_with", "{") and _every(texts, "ends_with", "}")
 
 
 def _every(lines: pa.StringArray, test: Literal["starts_with", "ends_with"], text: str) -> bool:

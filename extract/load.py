@@ -2,14 +2,18 @@
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from extract import diagnosis
 from extract.archives import Archive, TableSource, open_archive
-from extract.documents import REASONS, Document, as_binaries, as_rows, read_all, read_one
+from extract.diagnosis import Guess
+from extract.documents import REASONS, Document, as_binaries, as_rows, read_all, read_one, read_values
 from extract.errors import ExtractError
+from extract.forms import WHITE_SPACE, Form, Layout, elements, read_form
 from extract.legacy import Decoder, TableFormat, read_schema
 from extract.lines import BYTE_ORDER_MARK, LinePiece, prefetched, split, whole_lines
 from extract.rawzone import RawZone, RunSummary, RunWriter, TableName, TableWriter
@@ -34,12 +38,16 @@ def load(
     source: dict[str, Any] | None = None,
     absent: Collection[TableName] = (),
     describe: Callable[[RunSummary], None] = lambda _run: None,
+    *,
+    lenient: bool = False,
+    allow_shrink: Collection[str] = (),
 ) -> RunSummary:
     """Land the archive at `path` as one full run, and return what landed.
 
-    With `strict`, a line that would be set aside is an error. `source` says where the archive came from, if not from a
-    file. Tables of `absent` that the archive doesn't hold land as empty. `describe` may add to the run's summary.
-    Raises ExtractError; then no run is visible.
+    With `strict`, a line that would be set aside is an error; with `lenient`, a file may hold fewer documents than
+    other lines. `source` says where the archive came from, if not from a file. Tables of `absent` that the archive
+    doesn't hold land as empty. `describe` may add to the run's summary. `allow_shrink` names tables that may lose most
+    of their rows. Raises ExtractError; then no run is visible.
     """
     selection = selection or Selection()
     with open_archive(path, table) as archive:
@@ -49,15 +57,16 @@ def load(
         taken = [source for source in archive.tables if selection.takes(source.name)]
         if not taken and not absent:
             raise ExtractError(f"no table of {path} is selected: see --only and --skip")
+        _check_cases(path, taken)
         size = path.stat().st_size if path.is_file() else None
         source = source or {"type": archive.kind, "name": path.name, "bytes": size}
         if is_sample(archive):
             source = source | {"sample": True}
-        with zone.new_run(source, archive.snapshot_ts) as run:
+        with zone.new_run(source, archive.snapshot_ts, allow_shrink=allow_shrink) as run:
             run.summary.skipped = sorted(str(s.name) for s in archive.tables if s not in taken)
             run.summary.notes = _notes(archive, listed, selection)
             for table_source in taken:
-                _land_table(run, table_source, strict, progress)
+                _land_table(run, table_source, strict, lenient, progress)
             for name in sorted({*absent} - {table_source.name for table_source in taken}):
                 with run.table(name, "absent"):
                     pass
@@ -73,11 +82,24 @@ def _check_names(archive: Archive, selection: Selection, absent: Collection[Tabl
         raise ExtractError(f"{archive.path} has no table {', '.join(unknown)}; it has {', '.join(sorted(held))}")
 
 
+def _check_cases(path: Path, taken: list[TableSource]) -> None:
+    """Refuse tables whose files would be one file on some disks, and whose relations are one in DuckDB."""
+    names: dict[str, str] = {}
+    for name in sorted(str(source.name) for source in taken):
+        if (twin := names.setdefault(name.lower(), name)) != name:
+            raise ExtractError(
+                f"{path} holds {twin} and {name}, which differ in case only: leave one out with --skip {name}. "
+                "Nothing was landed"
+            )
+
+
 def _listed_tables(archive: Archive) -> set[TableName]:
     """Read the tables that the snapshot says it holds."""
     listed = set()
     for listing in archive.listings:
-        for line in b"".join(listing.blocks()).splitlines():
+        for line in _texts(listing.blocks(), listing.documents):
+            if not line.strip():
+                continue
             try:
                 listed.add(TableName(listing.name.component, json.loads(line)["name"]))
             except (ValueError, KeyError, TypeError, RecursionError):
@@ -105,8 +127,8 @@ def _notes(archive: Archive, listed: set[TableName], selection: Selection) -> li
         notes.append(f"_tables doesn't list {', '.join(unlisted)}")
     if archive.kind != "jsonl" and not archive.listings:
         notes.append("there is no _tables, so nothing could tell whether every table is here")
-    bodies = [name for name in archive.ignored if "_storage/" in name]
-    others = [name for name in archive.ignored if "_storage/" not in name]
+    bodies = [name for name in archive.ignored if "_storage/" in name.replace("\\", "/")]
+    others = [name for name in archive.ignored if name not in bodies]
     if bodies:
         notes.append(f"{len(bodies)} stored file(s) were passed over")
     if others:
@@ -115,11 +137,12 @@ def _notes(archive: Archive, listed: set[TableName], selection: Selection) -> li
     return notes
 
 
-def _land_table(run: RunWriter, source: TableSource, strict: bool, progress: Progress) -> None:
-    table_format, decoder = read_schema(_lines(source.schema_blocks()))
+def _land_table(run: RunWriter, source: TableSource, strict: bool, lenient: bool, progress: Progress) -> None:
+    table_format, decoder = read_schema(_texts(source.schema_blocks(), source.schema or ""))
     with run.table(source.name, table_format.kind) as writer:
         try:
-            _land_lines(writer, source, decoder if decoder and decoder.needs_decoding else None, strict, progress)
+            landing = _Landing(writer, source, decoder if decoder and decoder.needs_decoding else None)
+            landing.land(strict, lenient, progress)
         finally:
             if decoder:
                 decoder.close()
@@ -140,73 +163,116 @@ def _format_notes(table_format: TableFormat, decoder: Decoder | None) -> list[st
     return notes
 
 
-def _lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    for chunk in whole_lines(blocks):
-        yield from (chunk.data,) if isinstance(chunk, LinePiece) else split(chunk)
+def _texts(blocks: Iterable[bytes], name: str) -> Iterator[bytes]:
+    """Yield the lines of a file, or the elements of an array, whatever the file's form."""
+    for chunk in _chunks(read_form(blocks, name), name):
+        yield from (
+            (chunk.data,) if isinstance(chunk, LinePiece) else split(chunk) if isinstance(chunk, bytes) else chunk
+        )
 
 
-def _land_lines(
-    writer: TableWriter, source: TableSource, decoder: Decoder | None, strict: bool, progress: Progress
-) -> None:
-    done, total, line_number = 0, source.size, 1
-    for chunk in whole_lines(prefetched(_without_mark(source.blocks(), writer))):
-        if isinstance(chunk, LinePiece):
-            writer.reject(line_number, "too_long", chunk.data, chunk.part)
-            done += len(chunk.data)
-            line_number += chunk.is_last
-        else:
-            line_number += _land_chunk(writer, chunk, line_number, decoder)
-            done += len(chunk) + 1
-        if strict and writer.summary.rejected:
-            raise ExtractError(_strict_message(writer, source))
-        progress(writer.summary.name, min(done, total), total)
-        del chunk  # which may be large, before the next one is built
+def _chunks(form: Form, name: str) -> Iterator[bytes | list[bytes] | LinePiece]:
+    """Yield lines that are still one piece, or elements one by one."""
+    return whole_lines(form.blocks) if form.layout == "lines" else elements(form.blocks, form.layout, name)
 
 
-def _strict_message(writer: TableWriter, source: TableSource) -> str:
-    return (
-        f"{source.documents}, line {writer.first_rejected_line}: {REASONS[next(iter(writer.summary.rejected))]}. "
-        "Nothing was landed, as --strict asks; mend the line, or load without --strict to set such lines aside"
-    )
+class _Landing:
+    """Lands the documents of one table's file."""
 
+    def __init__(self, writer: TableWriter, source: TableSource, decoder: Decoder | None):
+        self._writer = writer
+        self._source = source
+        self._decoder = decoder
+        self._bytes_read = 0
+        self._marks = 0
 
-def _without_mark(blocks: Iterator[bytes], writer: TableWriter) -> Iterator[bytes]:
-    """Drop a byte order mark at the start of the file: it marks the file and is no part of the first line."""
-    for block in blocks:
-        if block.startswith(BYTE_ORDER_MARK):
-            writer.summary.notes.append("the file began with a byte order mark")
-            block = block.removeprefix(BYTE_ORDER_MARK)
-        yield block
-        break
-    yield from blocks
+    def land(self, strict: bool, lenient: bool, progress: Progress) -> None:
+        """Land every document, set all else aside. Raises ExtractError where the file seems to be of another form."""
+        writer, total, number = self._writer, self._source.size, 1
+        form = read_form(self._blocks(), self._source.documents)
+        if guess := diagnosis.from_magic(form.head):
+            raise self._refused("no line of it can be a document", guess, "")
+        writer.summary.notes += form.notes
+        form = replace(form, blocks=prefetched(form.blocks))
+        for chunk in _chunks(form, self._source.documents):
+            if isinstance(chunk, LinePiece):
+                writer.reject(number, "too_long", chunk.data, chunk.part)
+                number += chunk.is_last
+            else:
+                number += self._land_chunk(chunk, number)
+            if strict and writer.summary.rejected:
+                raise ExtractError(self._strict_message(form.layout))
+            progress(writer.summary.name, min(self._bytes_read, total), total)
+            del chunk  # which may be large, before the next one is built
+        if self._marks:
+            writer.summary.notes.append(f"{self._marks:,} other line(s) begin with a byte order mark")
+        if not lenient:
+            self._check_share(form)
 
+    def _blocks(self) -> Iterator[bytes]:
+        for block in self._source.blocks():
+            self._bytes_read += len(block)
+            yield block
 
-def _land_chunk(writer: TableWriter, chunk: bytes, line_number: int, decoder: Decoder | None) -> int:
-    """Land a chunk of whole lines, and return how many lines it has."""
-    if decoder is None and (documents := read_all(chunk)) is not None:
-        writer.summary.document_bytes += len(chunk) - len(documents) + 1
-        writer.add_documents(documents)
-        return len(documents)
-    lines = split(chunk)
-    writer.add_documents(_read_one_by_one(writer, lines, line_number, decoder))
-    return len(lines)
+    def _land_chunk(self, chunk: bytes | list[bytes], number: int) -> int:
+        """Land a chunk of whole lines, or of elements, and return how many there are."""
+        if self._decoder is None:
+            documents = read_all(chunk) if isinstance(chunk, bytes) else read_values(chunk)
+            if documents is not None:
+                breaks = len(documents) - 1 if isinstance(chunk, bytes) else 0
+                size = len(chunk) if isinstance(chunk, bytes) else sum(map(len, chunk))
+                self._writer.summary.document_bytes += size - breaks
+                self._writer.add_documents(documents)
+                return len(documents)
+        texts = split(chunk) if isinstance(chunk, bytes) else chunk
+        self._writer.add_documents(self._read_one_by_one(texts, number))
+        return len(texts)
 
+    def _read_one_by_one(self, texts: list[bytes], first_number: int) -> pa.RecordBatch:
+        """Read texts with care, and set aside those that are no document."""
+        summary = self._writer.summary
+        documents: list[Document] = []
+        landed: list[bytes] = []
+        for number, text in enumerate(texts, first_number):
+            line = text.removeprefix(BYTE_ORDER_MARK)  # which joining files leaves in the middle
+            if not line.strip(b" \t\r"):
+                summary.blank_lines += 1
+                continue
+            found = read_one(line)
+            if not isinstance(found, Document):
+                self._writer.reject(number, found, text)
+                continue
+            self._marks += line is not text
+            documents.append(found)
+            landed.append(self._decoder.decode(found.id, line) if self._decoder else line)
+        summary.document_bytes += sum(map(len, landed))
+        return as_rows(documents, as_binaries(landed).cast(pa.string()))
 
-def _read_one_by_one(
-    writer: TableWriter, lines: list[bytes], line_number: int, decoder: Decoder | None
-) -> pa.RecordBatch:
-    """Read lines with care, and set aside those that are no document."""
-    documents: list[Document] = []
-    texts: list[bytes] = []
-    for number, line in enumerate(lines, line_number):
-        if not line.strip(b" \t\r"):
-            writer.summary.blank_lines += 1
-            continue
-        found = read_one(line)
-        if not isinstance(found, Document):
-            writer.reject(number, found, line)
-            continue
-        documents.append(found)
-        texts.append(decoder.decode(found.id, line) if decoder else line)
-    writer.summary.document_bytes += sum(map(len, texts))
-    return as_rows(documents, as_binaries(texts).cast(pa.string()))
+    def _check_share(self, form: Form) -> None:
+        """Raise ExtractError if most of the file is no documents: what is, would pass for the whole table."""
+        rows, rejected = self._writer.summary.rows, self._writer.summary.rejected
+        others = sum(rejected.values())
+        if others <= rows and not (others and diagnosis.has_commas_between(form.head)):
+            return
+        unit = "lines" if form.layout == "lines" else "elements"
+        found = f"{rows:,} of {rows + others:,} {unit} are documents"
+        reason = max(rejected, key=rejected.__getitem__)
+        first = form.head.lstrip(WHITE_SPACE).split(b"\n", 1)[0]
+        guess = None
+        if form.layout != "lines" or not isinstance(read_one(first.removesuffix(b"\r")), Document):
+            guess = diagnosis.from_text(form.head, rows + others == 1, reason in ("no_id", "not_an_object"))
+        if guess is None:
+            found += f"; most often, {REASONS[reason]}"
+        raise self._refused(found, guess, f", or set the other {unit} aside with --lenient" if rows else "")
+
+    def _refused(self, found: str, guess: Guess | None, otherwise: str) -> ExtractError:
+        what, advice = (f"; it seems to be {guess.what}", guess.advice) if guess else ("", "mend it")
+        return ExtractError(f"{self._source.documents}: {found}{what}. Nothing was landed; {advice}{otherwise}")
+
+    def _strict_message(self, layout: Layout) -> str:
+        rejected = self._writer.summary.rejected
+        unit = "line" if layout == "lines" else "element"
+        return (
+            f"{self._source.documents}, {unit} {self._writer.first_rejected_line}: {REASONS[next(iter(rejected))]}. "
+            "Nothing was landed, as --strict asks; mend the line, or load without --strict to set such lines aside"
+        )

@@ -19,7 +19,7 @@ import re
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Generator, Iterable
+from collections.abc import Collection, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -34,6 +34,7 @@ import pyarrow.parquet as pq
 from extract import __version__
 from extract.documents import DOCUMENT_SCHEMA, Reason, as_binaries
 from extract.errors import ExtractError
+from extract.vanishing import check_losses
 
 RUN_FILE = "run.json"
 LIVE_LOCK = ".live.lock"
@@ -287,11 +288,12 @@ class RawZone:
         snapshot_ts: int | None,
         kind: Literal["full", "incremental"] = "full",
         waits: bool = False,
+        allow_shrink: Collection[str] = (),
     ) -> Generator["RunWriter"]:
         """Write a run: visible when the block ends, gone without a trace when it raises.
 
-        Raises ExtractError if the disk refuses, and ZoneBusy if another process is writing to the zone; with `waits`,
-        waits until that one is done.
+        Raises ExtractError if the disk refuses, or a table would lose most of its rows that `allow_shrink` doesn't
+        name; and ZoneBusy if another process is writing to the zone; with `waits`, waits until that one is done.
         """
         with self.lock(waits=waits):
             incoming = self.directory / ".incoming"
@@ -307,6 +309,8 @@ class RawZone:
                     yield writer
                 finally:
                     writer.close()
+                writer.finish_files()
+                check_losses(self, writer, allow_shrink)
                 writer.finish()
                 sync_to_disk(directory)
                 directory.rename(self.directory / run_id)
@@ -353,6 +357,8 @@ class RunWriter:
     def __init__(self, directory: Path, summary: RunSummary):
         self.directory = directory
         self.summary = summary
+        self.replaced: set[TableName] = set()
+        """Tables of which what earlier runs hold no longer counts."""
         self._sequence = 0
         self._open: dict[TableName, TableWriter] = {}
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="parquet")
@@ -439,12 +445,15 @@ class RunWriter:
         finally:
             self._pool.shutdown(cancel_futures=True)
 
-    def finish(self) -> None:
-        """Write what is still to write, last of all `run.json`."""
+    def finish_files(self) -> None:
+        """Write what is still to write, except `run.json`."""
         self._flush_rejected()
         if self._rejected_writer is not None:
             self._rejected_writer.close()
         self.finish_tables()
+
+    def finish(self) -> None:
+        """Write `run.json`, last of all."""
         self.summary.finished_at = datetime.now(UTC).isoformat()
         content = json.dumps(asdict(self.summary), ensure_ascii=False, indent=2)
         (self.directory / RUN_FILE).write_bytes(f"{content}\n".encode(errors="backslashreplace"))
@@ -473,6 +482,7 @@ class TableWriter:
 
     def add_truncate(self) -> None:
         """Say that what earlier runs hold of the table no longer counts."""
+        self._run.replaced.add(TableName(self.summary.component, self.summary.table))
         self._add_all(pa.RecordBatch.from_pylist([{}], DOCUMENT_SCHEMA), "truncate")
 
     def add_documents(self, documents: pa.RecordBatch) -> None:

@@ -7,7 +7,7 @@ plain HTTP: request, poll `_system/cli/exports:getLatest`, download by the expor
 import re
 import shutil
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -44,17 +44,27 @@ def snapshot(
     wait_seconds: float = 3600,
     report: Report = lambda _text: None,
     progress: Progress = no_progress,
+    allow_shrink: Collection[str] = (),
 ) -> RunSummary:
     """Land the deployment as it is now as one full run, or an export that was made within `reuse`.
 
-    Tables that are selected and that the deployment doesn't have are landed as empty. Raises ExtractError.
+    Tables that are selected and that the deployment doesn't have are landed as empty. `allow_shrink` names those that
+    may lose most of their rows. Raises ExtractError.
     """
     with (
         zone.lock(LIVE_LOCK),
         fetched_snapshot(client, zone, reuse, wait_seconds, report, progress) as path,
     ):
         source = {"type": "snapshot", "name": client.deployment.name, "bytes": path.stat().st_size}
-        return load(path, zone, selection, progress=progress, source=source, absent=selection.names())
+        return load(
+            path,
+            zone,
+            selection,
+            progress=progress,
+            source=source,
+            absent=selection.names(),
+            allow_shrink=allow_shrink,
+        )
 
 
 @contextmanager

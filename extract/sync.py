@@ -83,6 +83,7 @@ class Sync:
         report: Report = lambda _text: None,
         progress: Progress = no_progress,
         wait_seconds: float = WAIT_SECONDS,
+        allow_shrink: Collection[str] = (),
     ):
         self._zone = zone
         self._client = client
@@ -93,6 +94,7 @@ class Sync:
         self._queries = Queries(client)
         self._report = report
         self._progress = progress
+        self._allow_shrink = allow_shrink
         self._expected: int | None = None
         self._source: PageSource = DataSync(client)
         self._journal = Journal(zone)
@@ -405,7 +407,7 @@ class Sync:
         page = self._journal.read(point)
         source = {"type": self._source.name, "name": self._client.deployment.name}
         kind = "full" if self._header.is_full else "incremental"
-        with self._zone.new_run(source, page.status.snapshotTs, kind, waits=True) as run:
+        with self._zone.new_run(source, page.status.snapshotTs, kind, True, self._allow_shrink) as run:
             self._describe(run.summary, page.cursor, point, look)
             write_pages(run, self._shown(self._journal.pages(point), point), self._tables)
             for table in gone:
@@ -528,7 +530,15 @@ class Sync:
                 self._client, self._zone, wait_seconds=self._wait_seconds, report=self._report
             ) as path:
                 source = {"type": "snapshot", "name": self._client.deployment.name, "bytes": path.stat().st_size}
-                run = load(path, self._zone, self._selection, source=source, absent=self._tables, describe=describe)
+                run = load(
+                    path,
+                    self._zone,
+                    self._selection,
+                    source=source,
+                    absent=self._tables,
+                    describe=describe,
+                    allow_shrink=self._allow_shrink,
+                )
         except ApiError as error:
             if not error.code:
                 raise

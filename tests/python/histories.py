@@ -119,7 +119,8 @@ class Project:
 
     def sync(self, changes: Iterable[tuple[str, str | None]], truncate: bool = False) -> None:
         """Land changes of answers, each an id with the new text or None, as a sync does."""
-        with self.zone.new_run({"type": "data_sync", "name": "here"}, None, "incremental") as run:
+        source = {"type": "data_sync", "name": "here"}
+        with self.zone.new_run(source, None, "incremental", allow_shrink=["palette_tags"]) as run:
             writer = run.open_table(TableName.parse("palette_tags"), "uniform")
             if truncate:
                 writer.add_truncate()

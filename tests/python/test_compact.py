@@ -91,7 +91,7 @@ def test_the_last_text_of_what_is_gone_stays_unless_it_is_to_go(extract: Extract
 
 def test_what_was_set_aside_stays(extract: Extract, tmp_path: Path) -> None:
     load(extract, tmp_path, palettes=documents("a") + b"bad\n")
-    load(extract, tmp_path, palettes=documents("a"), tags=b"worse\nworst\n")
+    load(extract, tmp_path, palettes=documents("a"), tags=documents("t", "u") + b"worse\nworst\n")
     folders = run_folders(extract.raw)
     lines = [row for folder in folders for row in pq.read_table(folder / "_rejected.parquet").to_pylist()]
     run = compact(extract, "--keep", "0s")

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -122,7 +123,7 @@ def test_a_table_whose_schema_cannot_be_read_lands_as_it_stands_with_a_note(
         ("PALETTES.JSONL", [], "PALETTES"),
         ("dump 1.jsonl", ["--table", "palettes"], "palettes"),
         ("dump", ["--table", "palettes"], "palettes"),
-        ("documents.jsonl", ["--table", "palettes"], "palettes"),
+        ("palettes.json", [], "palettes"),
         ("feedback.votes.jsonl", [], "feedback.votes"),
         ("dump.jsonl", ["--table", "a.b%2Ec.votes"], "a.b%2Ec.votes"),
     ],
@@ -152,6 +153,108 @@ def test_one_file_lands_as_the_table_it_names(extract: Extract, file: str, argum
 def test_one_file_that_names_no_table_is_refused(extract: Extract, file: str, arguments: list[str]) -> None:
     Path(file).write_bytes(documents("a"))
     assert "--table" in extract.fails(file, *arguments)
+
+
+CLEAN = b'"{\\"_id\\": id<10001>, \\"n\\": int64}"\n'
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "with a byte order mark"])
+def test_one_file_of_an_older_snapshot_is_decoded_by_the_schema_beside_it(
+    extract: Extract, tmp_path: Path, mark: bytes
+) -> None:
+    write_directory(tmp_path / "t", {"documents.jsonl": b'{"_id":"a","n":"7"}\n', SCHEMA: mark + CLEAN})
+    (table,) = extract.load("t/documents.jsonl", "--table", "t")["tables"]
+    assert landed(extract.raw, "t") == [b'{"_id":"a","n":7}']
+    assert (table["format"], table["notes"]) == ("legacy", ["1 value(s) decoded as the older format's shape tells"])
+
+
+def test_one_file_of_a_snapshot_without_its_schema_says_what_stays_text(extract: Extract, tmp_path: Path) -> None:
+    write_directory(tmp_path / "t", {"documents.jsonl": b'{"_id":"a","n":"7"}\n'})
+    (table,) = extract.load("t/documents.jsonl", "--table", "t")["tables"]
+    assert landed(extract.raw, "t") == [b'{"_id":"a","n":"7"}']
+    (note,) = table["notes"]
+    assert "no generated_schema.jsonl" in note
+    assert "int64" in note
+
+
+# Snapshots that another tool made anew
+
+MADE_ANEW = {
+    "backslashes": lambda name: name.replace("/", "\\"),
+    "a dot before": lambda name: f"./{name}",
+    "a folder around": lambda name: f"snapshot_happy-otter-123/{name}",
+    "folders around, with backslashes": lambda name: f".\\my export\\new\\{name}".replace("/", "\\"),
+}
+JUNK = [
+    "__MACOSX/palettes/._documents.jsonl",
+    ".DS_Store",
+    "palettes/.DS_Store",
+    "Thumbs.db",
+    "tags/desktop.ini",
+    "._x",
+]
+
+
+@pytest.mark.parametrize("kind", ["zip", "directory"])
+@pytest.mark.parametrize("renamed", MADE_ANEW.values(), ids=MADE_ANEW.keys())
+def test_a_snapshot_that_was_made_anew_is_the_same(
+    extract: Extract, tmp_path: Path, kind: str, renamed: Callable[[str], str]
+) -> None:
+    entries = table_entries(palettes=documents("p"), tags=b'{"_id":"t","n":"7"}\n')
+    entries |= {f"tags/{SCHEMA}": CLEAN, "_storage/documents.jsonl": b"", "_storage/kg1.png": b"\x89"}
+    entries |= {"_components/shop/_tables/documents.jsonl": tables_listing("votes")}
+    entries |= {"_components/shop/votes/documents.jsonl": documents("v")}
+    anew = {renamed(name): content for name, content in entries.items()} | dict.fromkeys(JUNK, b"\x00")
+    if kind == "zip":
+        anew |= {renamed("tags/"): b"", "__MACOSX/": b""}
+        run = extract.load(write_zip(tmp_path / "x.zip", anew))
+    else:
+        run = extract.load(write_directory(tmp_path / "in", anew))
+    assert landed(extract.raw, "palettes") == documents("p").splitlines()
+    assert landed(extract.raw, "tags") == [b'{"_id":"t","n":7}']
+    assert landed(extract.raw, "shop.votes") == documents("v").splitlines()
+    assert {table["name"] for table in run["tables"]} == {"palettes", "tags", "shop.votes"}
+    assert run["notes"] == ["1 stored file(s) were passed over"]
+
+
+@pytest.mark.parametrize("folder", ["", "export/"])
+@pytest.mark.parametrize(
+    "again",
+    ["t/documents.jsonl", "./t/documents.jsonl", "t\\documents.jsonl", f"t/{SCHEMA}", "_tables/documents.jsonl"],
+)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_the_same_entry_twice_is_an_error(extract: Extract, tmp_path: Path, folder: str, again: str) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for name, content in table_entries(t=documents("a", "b")).items():
+            archive.writestr(folder + name, content)
+        archive.writestr(folder + again, documents("c"))
+    error = extract.fails("x.zip")
+    assert f"x.zip holds {folder}" in error
+    assert "twice" in error
+
+
+def test_tables_whose_names_differ_in_case_only_are_refused(extract: Extract, tmp_path: Path) -> None:
+    archive = write_zip(tmp_path / "x.zip", table_entries(palettes=documents("a"), Palettes=documents("b")))
+    assert "--skip palettes" in extract.fails(archive)
+    extract.load(archive, "--skip", "Palettes")
+    assert landed(extract.raw, "palettes") == documents("a").splitlines()
+
+
+@pytest.mark.parametrize(
+    "listing",
+    [
+        b"\n" + tables_listing("t") + b"\r\n \n",
+        b"\xef\xbb\xbf" + tables_listing("t"),
+        tables_listing("t").decode().encode("utf-16"),
+        b'[\n  {"name": "t", "id": 10001}\n]\n',
+    ],
+    ids=["blank lines", "a byte order mark", "UTF-16", "an array"],
+)
+def test_a_listing_is_read_in_any_form(extract: Extract, tmp_path: Path, listing: bytes) -> None:
+    entries = table_entries(t=documents("a")) | {"_tables/documents.jsonl": listing}
+    assert extract.load(write_zip(tmp_path / "x.zip", entries))["notes"] == []
+    entries = table_entries(u=documents("a")) | {"_tables/documents.jsonl": listing}
+    assert "lists t," in extract.fails(write_zip(tmp_path / "x.zip", entries))
 
 
 # Which tables land
@@ -382,23 +485,34 @@ def test_a_directory_keeps_to_itself(extract: Extract, tmp_path: Path) -> None:
         ("nothing.jsonl", "nothing.jsonl doesn't exist"),
         ("no/such/folder", "no/such/folder doesn't exist"),
         ("t.jsonl/x", "doesn't exist"),
-        ("text.zip", "is no readable ZIP"),
+        ("text.zip", "it seems to be comma-separated values (CSV)"),
+        ("page.zip", "it seems to be an HTML page"),
         ("empty.zip", "is no readable ZIP"),
-        ("text.csv", "is neither a snapshot ZIP, a directory, nor a .jsonl file"),
+        ("text.csv", "is neither a snapshot ZIP, a directory, nor a .jsonl or .json file"),
         ("folder", "holds no TABLE/documents.jsonl"),
         ("other.zip", "holds no TABLE/documents.jsonl"),
         ("listing_only", "no table of"),
-        ("nested", "holds no TABLE/documents.jsonl"),
+        ("two_nested", "holds no TABLE/documents.jsonl"),
+        ("above", "holds no TABLE/documents.jsonl"),
+        ("files", "It holds palettes.jsonl, tags.json: load each of these by itself"),
+        ("packed.zip", "It holds palettes.jsonl: load each of these by itself"),
+        ("t.jsonl.d/t.jsonl", "holds no TABLE/documents.jsonl"),
+        ("x" * 300, "can't read"),
     ],
 )
 def test_what_is_no_snapshot_is_one_clear_error(extract: Extract, tmp_path: Path, path: str, essence: str) -> None:
     for name in ("text.zip", "text.csv"):
         Path(name).write_text("a,b\n1,2\n")
     Path("t.jsonl").write_bytes(documents("a"))
+    Path("page.zip").write_text("<!doctype html>\n<html>Sign in</html>\n")
     Path("empty.zip").write_bytes(b"")
     write_directory(tmp_path / "folder", {"notes.txt": b"x"})
     write_directory(tmp_path / "listing_only", {"_tables/documents.jsonl": b""})
-    write_directory(tmp_path / "nested", {"export/t/documents.jsonl": documents("a")})
+    write_directory(tmp_path / "two_nested", {f"{n}/t/documents.jsonl": documents("a") for n in ("a", "b")})
+    write_directory(tmp_path / "above", {"documents.jsonl": documents("a")})
+    write_directory(tmp_path / "files", {"tags.json": documents("a"), "palettes.jsonl": documents("a"), "x.csv": b"x"})
+    write_directory(tmp_path / "t.jsonl.d" / "t.jsonl", {"a": b""})
+    write_zip(tmp_path / "packed.zip", {"palettes.jsonl": documents("a")})
     write_zip(tmp_path / "other.zip", {"notes.txt": b"x"})
     assert essence in extract.fails(path)
 

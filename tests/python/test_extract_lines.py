@@ -95,11 +95,14 @@ def test_line_endings(extract: Extract, content: bytes, documents: list[bytes], 
     assert rejected(extract.raw) == []
 
 
-def test_a_second_byte_order_mark_is_a_spoilt_line(extract: Extract) -> None:
-    Path("t.jsonl").write_bytes(b'\xef\xbb\xbf{"_id":"a"}\n\xef\xbb\xbf{"_id":"b"}\n')
-    extract.load("t.jsonl")
-    assert landed(extract.raw, "t") == [b'{"_id":"a"}']
-    assert [(row["line_number"], row["reason"]) for row in rejected(extract.raw)] == [(2, "invalid_json")]
+def test_a_byte_order_mark_before_any_line_is_no_part_of_it(extract: Extract) -> None:
+    mark = b"\xef\xbb\xbf"
+    Path("t.jsonl").write_bytes(mark + mark.join([b'{"_id":"a"}\n', b'{"_id":"b"}\r\n', b"\n", b"spoilt\n"]))
+    (table,) = extract.load("t.jsonl")["tables"]
+    assert landed(extract.raw, "t") == [b'{"_id":"a"}', b'{"_id":"b"}']
+    assert [(row["line_number"], row["raw"]) for row in rejected(extract.raw)] == [(4, mark + b"spoilt")]
+    assert table["blank_lines"] == 1
+    assert table["notes"] == ["the file began with a byte order mark", "1 other line(s) begin with a byte order mark"]
 
 
 def test_a_line_beyond_the_limit_is_set_aside_whole_and_the_next_keeps_its_number(
@@ -109,7 +112,7 @@ def test_a_line_beyond_the_limit_is_set_aside_whole_and_the_next_keeps_its_numbe
     long = b'{"_id":"long","x":"' + bytes(range(32, 127)).replace(b'"', b"") * 40_000 + b'"}\r'
     Path("t.jsonl").write_bytes(b'{"_id":"a"}\n' + long + b'\n{"_id":"b"}\nspoilt\n' + long)
 
-    (table,) = extract.load("t.jsonl")["tables"]
+    (table,) = extract.load("t.jsonl", "--lenient")["tables"]
 
     assert landed(extract.raw, "t") == [b'{"_id":"a"}', b'{"_id":"b"}']
     assert table["rejected"] == {"too_long": 2, "invalid_json": 1}

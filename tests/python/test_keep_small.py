@@ -40,7 +40,8 @@ Changes = list[tuple[str, Change]]
 
 def land(zone: RawZone, changes: Changes) -> None:
     """Land changes as one run, in their order."""
-    with zone.new_run({"type": "data_sync", "name": "here"}, None, "incremental") as run:
+    source, tables = {"type": "data_sync", "name": "here"}, {table for table, _ in changes}
+    with zone.new_run(source, None, "incremental", allow_shrink=tables) as run:
         for table, (operation, key, text) in changes:
             writer = run.open_table(TableName.parse(table), "uniform")
             if operation == "truncate":

@@ -30,8 +30,8 @@ class Warehouse:
         self._dbt = dbtRunner()
 
     def land(self, path: Path, table: str | None = None) -> RunSummary:
-        """Land an archive."""
-        return load(path, RawZone(self.raw_dir), table=table)
+        """Land an archive, or as the only documents of a table what a file holds, little as that may be."""
+        return load(path, RawZone(self.raw_dir), table=table, lenient=True, allow_shrink=[table] if table else [])
 
     def land_documents(self, table: str, documents: Sequence[str]) -> RunSummary:
         """Land JSON texts as the only documents of a table."""
