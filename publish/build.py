@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 
+from extract.paths import path_of
 from extract.rawzone import RawZone
 from extract.settings import setting
 from publish.errors import PublishError
@@ -20,8 +21,14 @@ NAMES_IN_AN_ERROR = 10
 
 
 def database_path() -> Path:
-    """Return where dbt builds: `DUCKDB_PATH`, else `data/build.duckdb`."""
-    return Path(setting("DUCKDB_PATH", DEFAULT_DATABASE) or DEFAULT_DATABASE)
+    """Return where dbt builds: `DUCKDB_PATH`, else `data/build.duckdb`. Raises ExtractError."""
+    return path_of("DUCKDB_PATH", setting("DUCKDB_PATH") or DEFAULT_DATABASE)
+
+
+def catalog_of(database: Path) -> str:
+    """Return what DuckDB, and so each view, calls a database: not always the file's name. Raises duckdb.Error."""
+    with duckdb.connect(str(database), read_only=True) as connection:
+        return connection.execute("select current_database()").fetchall()[0][0]
 
 
 @dataclass(frozen=True)
@@ -108,7 +115,7 @@ def audit(target: Path, database: Path, zone: RawZone, newer_runs_ok: bool = Fal
         _refuse_unless_current(zone, runs, newer_runs_ok)
         return Build(
             database,
-            database.stem,
+            catalog_of(database),
             results["metadata"]["invocation_id"],
             datetime.fromisoformat(results["metadata"]["generated_at"]),
             results["metadata"]["dbt_version"],

@@ -13,6 +13,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from extract.paths import path_of
 from extract.rawzone import sync_to_disk
 from extract.settings import setting
 from publish.errors import PublishError
@@ -24,8 +25,10 @@ BUILD_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{12}")
 
 
 def publish_dir(flag: str | None) -> Path:
-    """Return where the sets are: `--publish-dir`, else `PUBLISH_DIR`, else `data/published`."""
-    return Path(flag or setting("PUBLISH_DIR", DEFAULT_PUBLISH_DIR) or DEFAULT_PUBLISH_DIR)
+    """Return where the sets are: `--publish-dir`, else `PUBLISH_DIR`, else `data/published`. Raises ExtractError."""
+    if flag:
+        return path_of("--publish-dir", flag)
+    return path_of("PUBLISH_DIR", setting("PUBLISH_DIR") or DEFAULT_PUBLISH_DIR)
 
 
 class PublishedSets:
