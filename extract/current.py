@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from extract.errors import ExtractError, raise_if_interrupted
+from extract.paths import as_pattern
 
 MEMORY_LIMIT = "512MB"
 
 _COUNT = """
     with changes as (
-        select _id, _op, _creation_time, (file_index::bigint << 40) | _seq as place from read_parquet($files)
+        select _id, _op, _creation_time, (file_index::bigint << 40) | _seq as place
+        from read_parquet($files, hive_partitioning = false)
     ),
     latest as (
         select
@@ -50,7 +52,7 @@ def read(files: Sequence[Path], asked_id: str | None = None) -> Current:
             tempfile.TemporaryDirectory() as spill,
             duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "temp_directory": spill}) as connection,
         ):
-            row = connection.execute(_COUNT, {"files": [*map(str, files)], "id": asked_id}).fetchone()
+            row = connection.execute(_COUNT, {"files": [*map(as_pattern, files)], "id": asked_id}).fetchone()
     except (duckdb.Error, OSError, RuntimeError) as error:
         raise_if_interrupted(error)
         reason = str(error).partition("\n")[0]  # what follows shows the place in the query
