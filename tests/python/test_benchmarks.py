@@ -271,7 +271,8 @@ def test_a_sync_is_made_of_a_share_of_the_palettes(tmp_path: Path) -> None:
     run_id, landed = changes.land_changes(place, 0.2)
     with duckdb.connect() as connection:
         before, after = (
-            f"(select _id, _op, document, document ->> '$.seed' as seed from '{place.raw}/{run}/palette_tags.parquet')"
+            "(select _id, _op, document, document ->> '$.seed' as seed"
+            f" from read_parquet('{place.raw}/{run}/palette_tags.parquet', hive_partitioning = false))"
             for run in (full.run_id, run_id)
         )
         assert connection.execute(f"select count(*) from {after}").fetchone() == (landed,)

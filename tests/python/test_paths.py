@@ -19,7 +19,10 @@ from extract.errors import ExtractError
 from extract.paths import as_pattern
 from extract.settings import raw_dir
 from publish.build import catalog_of, database_path
+from publish.convex import write_documents
+from publish.database import functions_and_views
 from publish.sets import publish_dir
+from publish.sql import literal
 
 
 class Refused(Exception):
@@ -82,6 +85,17 @@ def test_a_database_is_called_alike_by_dbt_and_duckdb(tmp_path: Path, macro: Cal
     duckdb.connect(str(path)).close()
     assert macro("generate_database_name()", DUCKDB_PATH=str(path)) == "as dbt has it"
     assert catalog_of(path) == DuckDBCredentials.path_derived_database_name(str(path))
+
+
+@pytest.mark.parametrize("name", ["schema_only.duckdb", "published.duckdb", "x.y.duckdb"])
+def test_what_publishing_attaches_clashes_with_no_name(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create macro twice(n) as 2 * n")
+    catalog = catalog_of(path)
+    with duckdb.connect() as connection:
+        connection.execute(f'attach {literal(str(path))} as "{catalog}" (read_only)')
+        assert functions_and_views(connection, catalog, set(), tmp_path).keys() == {"MACRO twice"}
 
 
 @pytest.mark.parametrize(
@@ -201,3 +215,17 @@ def test_runs_in_a_folder_with_a_key_and_a_pattern_in_its_name_are_folded_as_els
         query = "select _op, _id from read_parquet(?, hive_partitioning = false) order by _seq"
         rows = connection.execute(query, [as_pattern(file)]).fetchall()
     assert rows == [("truncate", None), *[("upsert", name) for name in "abc"], ("delete", "a")]
+
+
+def test_documents_for_convex_are_the_same_bytes_in_a_folder_that_looks_like_a_column(tmp_path: Path) -> None:
+    written = []
+    for folder in (tmp_path / "plain", tmp_path / "tags=v3" / "[1] o'brien"):
+        folder.mkdir(parents=True)
+        duckdb.sql("""
+            select 's' as seed, 'v' as "promptVersion", 1.0 as "totalModels", {'mood': []::varchar[]} as categorical,
+            {'mood': [{'key': 'calm', 'value': 1.0}]} as tags, 2.0 as "updatedAt"
+        """).write_parquet(str(folder / "consensus.parquet"))
+        write_documents(folder / "consensus.parquet", folder / "consensus.jsonl", lambda _done, _total: None)
+        written.append((folder / "consensus.jsonl").read_bytes())
+    assert b'"tags":{"mood":[{"key":"calm","value":1.0}]}' in written[0]
+    assert written[1] == written[0]

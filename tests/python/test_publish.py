@@ -61,6 +61,7 @@ FUNCTIONS = """
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> BuiltPlace:
     warehouse = Warehouse(tmp_path_factory.mktemp("built"))
+    warehouse.database = warehouse.directory / "build.of.sample.duckdb"  # which DuckDB calls build
     warehouse.land(SAMPLE)
     with zipfile.ZipFile(SAMPLE) as export:
         answers = export.read("palette_tags/documents.jsonl").decode().split("\n")[:-1]
@@ -74,8 +75,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> BuiltPlace:
 
 @pytest.fixture(scope="module")
 def published(built: BuiltPlace, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The current set of the build."""
-    directory = tmp_path_factory.mktemp("published")
+    """The current set of the build, in a folder that looks like a column of the documents."""
+    directory = tmp_path_factory.mktemp("published") / "tags=v3"
     built.publish(directory)
     return directory / "current"
 
