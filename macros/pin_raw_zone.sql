@@ -7,7 +7,7 @@
         {% do run_query(build_files_sql()) %}
         {% do refuse_unless_files_are_there(raw_dir) %}
         {% set files = raw_files() %}
-        {% if not files %}
+        {% if not files and not flags.EMPTY %}
             {% do print('There is no run in ' ~ raw_dir ~ ': all tables are taken as empty. If it should hold any, correct RAW_DIR; else land one with: python -m extract load PATH') %}
         {% endif %}
         {% for source in graph.sources.values() if source.source_name == 'raw' and source.name != 'build_runs' %}

@@ -45,7 +45,7 @@ class SmallProject(Warehouse):
     def dbt(self, *arguments: str) -> dbtRunnerResult:
         """Run a dbt command in the project's folder."""
         with chdir(self.project):
-            return super().dbt("--no-use-colors", *arguments)
+            return super().dbt(*arguments)
 
     def fails(self, *arguments: str) -> str:
         """Run a dbt command that has to fail, and return what a user reads."""

@@ -22,13 +22,14 @@ PARTS = st.sampled_from(
 TEXTS = st.lists(PARTS, max_size=5).map("".join)
 
 
-def _row(values: tuple[str, ...], quoting: int) -> str:
+def _row(values: tuple[str, ...], is_quoted: bool) -> str:
     text = StringIO()
+    quoting = csv.QUOTE_ALL if is_quoted else csv.QUOTE_MINIMAL
     csv.writer(text, quoting=quoting, lineterminator="\n").writerow(values)
     return text.getvalue()
 
 
-WRITTEN = st.builds(_row, st.tuples(TEXTS, TEXTS, TEXTS), st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+WRITTEN = st.builds(_row, st.tuples(TEXTS, TEXTS, TEXTS), st.booleans())
 TYPED = st.tuples(TEXTS, TEXTS, TEXTS).map(lambda values: ",".join(values) + "\n")
 """Lines as a program writes them, and as somebody types them."""
 
