@@ -8,6 +8,6 @@
 
 {% macro copy_seed_sql(table, path) -%}
     copy {{ table }} from '{{ as_pattern(path) }}' (
-        format csv, auto_detect false, header true, delimiter ',', quote '"', escape '"', new_line '\n', nullstr ''
+        format csv, auto_detect false, header true, delimiter ',', quote '"', escape '"', nullstr ''
     )
 {%- endmacro %}

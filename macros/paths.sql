@@ -34,7 +34,7 @@
     takes what stands before a colon for a protocol. Here, for dbt calls this macro before it connects; profiles.yml can only fail
     with an error of dbt's.
 #}
-{% macro generate_database_name(custom_database_name=none, node=none) -%}
+{% macro duckdb__generate_database_name(custom_database_name=none, node=none) -%}
     {%- do refuse_unless_database_path(setting('DUCKDB_PATH', 'data/build.duckdb')) -%}
     {{- (custom_database_name or target.database) | trim -}}
 {%- endmacro %}

@@ -129,6 +129,15 @@ def test_a_file_of_the_raw_zone_that_is_gone_is_named(small: SmallProject) -> No
     assert f"{file} is gone, and the run's run.json names it: put it back, or delete" in said
 
 
+def test_a_database_that_cannot_be_built_is_refused_before_dbt_connects(
+    small: SmallProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DUCKDB_PATH", str(small.directory / "main.duckdb"))
+    with pytest.raises(AssertionError, match=r"main.duckdb: DuckDB, or this project, has another use for the name main"):
+        small.run("seed")
+    assert not (small.directory / "main.duckdb").exists()
+
+
 def test_a_raw_zone_without_runs_is_told_once(small: SmallProject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(small, "raw_dir", small.directory / "nowhere")
     with redirect_stdout(StringIO()) as output:

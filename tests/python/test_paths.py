@@ -83,7 +83,7 @@ def test_a_database_is_called_alike_by_dbt_and_duckdb(tmp_path: Path, macro: Cal
     path = tmp_path / "[1] o'brien a=b {c,d}" / name
     path.parent.mkdir()
     duckdb.connect(str(path)).close()
-    assert macro("generate_database_name()", DUCKDB_PATH=str(path)) == "as dbt has it"
+    assert macro("duckdb__generate_database_name()", DUCKDB_PATH=str(path)) == "as dbt has it"
     assert catalog_of(path) == DuckDBCredentials.path_derived_database_name(str(path))
 
 
@@ -124,7 +124,7 @@ def test_what_publishing_attaches_clashes_with_no_name(tmp_path: Path, name: str
 )
 def test_a_database_that_cannot_be_built_is_refused_before(macro: Callable[..., str], path: str, told: str) -> None:
     with pytest.raises(Refused) as refused:
-        macro("generate_database_name()", DUCKDB_PATH=path)
+        macro("duckdb__generate_database_name()", DUCKDB_PATH=path)
     assert str(refused.value).startswith(f"DUCKDB_PATH={path}: ")
     assert told in str(refused.value)
 
@@ -134,8 +134,8 @@ def test_a_project_where_duckdb_cannot_write_is_refused(macro: Callable[..., str
     with pytest.raises(
         Refused, match=r"DUCKDB_PATH=data/build.duckdb: DuckDB can write no database below a folder with"
     ):
-        macro("generate_database_name()", **odd)
-    assert macro("generate_database_name()", DUCKDB_PATH="/x/build.duckdb", **odd) == "as dbt has it"
+        macro("duckdb__generate_database_name()", **odd)
+    assert macro("duckdb__generate_database_name()", DUCKDB_PATH="/x/build.duckdb", **odd) == "as dbt has it"
 
 
 def test_a_tilde_is_the_home_directory(
@@ -171,7 +171,7 @@ def test_what_is_empty_is_unset(macro: Callable[..., str], monkeypatch: pytest.M
         "data/published",
     ]
     assert macro("path_setting('RAW_DIR', 'data/raw')", RAW_DIR="") == "data/raw"
-    assert macro("generate_database_name()", DUCKDB_PATH="") == "as dbt has it"
+    assert macro("duckdb__generate_database_name()", DUCKDB_PATH="") == "as dbt has it"
     assert macro("limit_resources()", DUCKDB_MEMORY_LIMIT="", DUCKDB_THREADS="") == "set global memory_limit = '2500MB'"
 
 

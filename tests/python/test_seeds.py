@@ -77,3 +77,10 @@ def test_an_apostrophe_is_one(database: duckdb.DuckDBPyConnection, file: Path, s
     lines = ["mood,'pensive',calm", "mood,tis,'tis old", "mood,b,", "mood,c,the sailors'"]
     expected = [tuple(value or None for value in line.split(",")) for line in lines]
     assert loaded(database, file, statement, HEADER + "\n".join(lines)) == expected
+
+
+def test_what_excel_saves_is_not_lost_without_the_check(
+    database: duckdb.DuckDBPyConnection, file: Path, statement: str
+) -> None:
+    text = "\ufeff" + HEADER.replace("\n", "\r\n") + 'mood,"zen",calm\r\n'
+    assert loaded(database, file, statement, text) == [("mood", "zen", "calm")]
