@@ -5,8 +5,8 @@
         {% set amount = modules.re.fullmatch(' *([0-9]+(?:[.][0-9]+)?) *(?:[mgt](?:i?b)?|(?:mega|giga|tera)bytes?) *', memory | lower) %}
         {% if not amount or amount.group(1) | float == 0 %}
             {% do wrong_setting('DUCKDB_MEMORY_LIMIT', memory, 'write a number and a unit, MB, GB or TB, as 2500MB') %}
-        {% elif threads and (not modules.re.fullmatch(' *[0-9]{1,6} *', threads) or threads | int == 0) %}
-            {% do wrong_setting('DUCKDB_THREADS', threads, 'write a whole number, 1 or more') %}
+        {% elif threads and (not modules.re.fullmatch(' *[0-9]{1,6} *', threads) or not 1 <= threads | int <= 1024) %}
+            {% do wrong_setting('DUCKDB_THREADS', threads, 'write a whole number from 1 to 1024') %}
         {% endif %}
         {% do run_query("set global memory_limit = '" ~ memory ~ "'") %}
         {% if threads %}

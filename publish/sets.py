@@ -25,10 +25,16 @@ BUILD_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{12}")
 
 
 def publish_dir(flag: str | None) -> Path:
-    """Return where the sets are: `--publish-dir`, else `PUBLISH_DIR`, else `data/published`. Raises ExtractError."""
-    if flag:
-        return path_of("--publish-dir", flag)
-    return path_of("PUBLISH_DIR", setting("PUBLISH_DIR") or DEFAULT_PUBLISH_DIR)
+    """Return where the sets are: `--publish-dir`, else `PUBLISH_DIR`, else `data/published`.
+
+    Raises ExtractError, or PublishError where no database can be written.
+    """
+    name, text = ("--publish-dir", flag) if flag else ("PUBLISH_DIR", setting("PUBLISH_DIR") or DEFAULT_PUBLISH_DIR)
+    path = path_of(name, text)
+    if "?" in str(path.absolute()):
+        reason = "DuckDB can write no database below a folder with a ? in its name"
+        raise PublishError(f"{name}={text}: {reason}: choose another")
+    return path
 
 
 class PublishedSets:

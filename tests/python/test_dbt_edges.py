@@ -109,7 +109,7 @@ def test_an_edit_of_a_macro_in_a_folder_of_a_hook_and_of_a_seeds_columns_makes_t
     ("setting", "value", "told"),
     [
         ("DUCKDB_MEMORY_LIMIT", "lots", "DUCKDB_MEMORY_LIMIT=lots: write a number and a unit, MB, GB or TB, as 2500MB"),
-        ("DUCKDB_THREADS", "many", "DUCKDB_THREADS=many: write a whole number, 1 or more"),
+        ("DUCKDB_THREADS", "many", "DUCKDB_THREADS=many: write a whole number from 1 to 1024"),
     ],
 )
 def test_dbt_names_the_setting_that_is_wrong(
@@ -133,7 +133,7 @@ def test_a_database_that_cannot_be_built_is_refused_before_dbt_connects(
     small: SmallProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DUCKDB_PATH", str(small.directory / "main.duckdb"))
-    with pytest.raises(AssertionError, match=r"main.duckdb: DuckDB, or this project, has another use for the name main"):
+    with pytest.raises(AssertionError, match=r"main.duckdb: DuckDB, or this project, has another use for the name"):
         small.run("seed")
     assert not (small.directory / "main.duckdb").exists()
 

@@ -21,6 +21,7 @@ from extract.settings import raw_dir
 from publish.build import catalog_of, database_path
 from publish.convex import write_documents
 from publish.database import functions_and_views
+from publish.errors import PublishError
 from publish.sets import publish_dir
 from publish.sql import literal
 
@@ -161,6 +162,11 @@ def test_a_raw_zone_that_means_two_things_is_refused_by_python(monkeypatch: pyte
         raw_dir(None)
 
 
+def test_a_folder_in_which_duckdb_cannot_write_is_refused_before_publishing() -> None:
+    with pytest.raises(PublishError, match=r"--publish-dir=here/what\?/x: DuckDB can write no database below a folder"):
+        publish_dir("here/what?/x")
+
+
 def test_what_is_empty_is_unset(macro: Callable[..., str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("RAW_DIR", "DUCKDB_PATH", "PUBLISH_DIR"):
@@ -185,7 +191,7 @@ def test_what_is_empty_is_unset(macro: Callable[..., str], monkeypatch: pytest.M
         ],
         *[(text, "", False) for text in ("2GB'", "3 k", "1e3MB")],
         *[("", text, True) for text in ("1", " 2 ", "64")],
-        *[("", text, False) for text in ("many", "0", "00", "-3", "1.5", "1e1", "２", "2; select 1")],
+        *[("", text, False) for text in ("many", "0", "00", "1025", "-3", "1.5", "1e1", "２", "2; select 1")],
     ],
 )
 def test_limits_are_understood_by_duckdb_or_refused(
