@@ -5,7 +5,7 @@
         {% do run_query('create schema if not exists raw') %}
         {% do run_query(build_runs_sql(raw_dir)) %}
         {% do run_query(build_files_sql()) %}
-        {% do refuse_unless_files_are_there(raw_dir) %}
+        {% do refuse_unless_runs_are_whole(raw_dir) %}
         {% set files = raw_files() %}
         {% if not files and not flags.EMPTY %}
             {% do print('There is no run in ' ~ raw_dir ~ ': all tables are taken as empty. If it should hold any, correct RAW_DIR; else land one with: python -m extract load PATH') %}
@@ -39,7 +39,7 @@
             content
         from
             {% if any_run %}
-            (select filename, cast({{ readable_json('content') }} as json) as content from read_text('{{ run_files }}'))
+            (select filename, try_cast({{ readable_json('content') }} as json) as content from read_text('{{ run_files }}'))
             {% else %}
             (select null::varchar as filename, null::json as content where false)
             {% endif %}
@@ -92,7 +92,10 @@
 {%- endmacro %}
 
 
-{% macro refuse_unless_files_are_there(raw_dir) %}
+{% macro refuse_unless_runs_are_whole(raw_dir) %}
+    {% for directory in run_query('select directory from raw.build_runs where run_id is null or kind is null or tables is null').columns[0].values() %}
+        {% do exceptions.raise_compiler_error(directory ~ '/run.json is no whole run.json: put it back, or delete the folder of this run and land its data again') %}
+    {% endfor %}
     {% set gone %}
         select path, run_id from raw.build_files
         where path not in (select file from glob('{{ run_pattern(raw_dir) }}/*.parquet'))

@@ -129,6 +129,16 @@ def test_a_file_of_the_raw_zone_that_is_gone_is_named(small: SmallProject) -> No
     assert f"{file} is gone, and the run's run.json names it: put it back, or delete" in said
 
 
+@pytest.mark.parametrize("content", ['{"run_id": "2030', '{"run_id": "20300101T000000Z-0123456789ab"}'])
+def test_a_run_that_is_not_whole_is_named(small: SmallProject, content: str) -> None:
+    file = next(small.raw_dir.glob("*/run.json"))
+    before = file.read_bytes()
+    file.write_text(content)
+    said = small.fails("seed")
+    file.write_bytes(before)
+    assert f"{file} is no whole run.json: put it back, or delete the folder of this run" in said
+
+
 def test_a_database_that_cannot_be_built_is_refused_before_dbt_connects(
     small: SmallProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
