@@ -2,16 +2,21 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
+# Set but empty is unset, for dbt too: a line of .env counts then. So no ?= here, for which empty is set.
+SETTINGS := RAW_DIR DUCKDB_PATH PUBLISH_DIR DBT_TARGET_PATH COMPACT_AFTER DUCKDB_MEMORY_LIMIT DUCKDB_THREADS EXPORT_ZIP_PASSWORD \
+	CONVEX_URL CONVEX_DEPLOY_KEY CONVEX_SELF_HOSTED_URL CONVEX_SELF_HOSTED_ADMIN_KEY CONVEX_PUBLISH_KEY
+$(foreach name,$(SETTINGS),$(if $(value $(name)),,$(eval unexport $(name))))
+
 # DuckDB 1.5 builds what is published. With DUCKDB=2, all of it happens apart, with DuckDB 2: make test DUCKDB=2
-DUCKDB ?= 1
+DUCKDB := $(or $(DUCKDB),1)
 APART := $(if $(filter 2,$(DUCKDB)),-duckdb2)
 ifneq ($(APART),)
-export DUCKDB_PATH ?= data/build_duckdb2.duckdb
-export PUBLISH_DIR ?= data/published_duckdb2
-export DBT_TARGET_PATH ?= target/duckdb2
+export DUCKDB_PATH := $(or $(value DUCKDB_PATH),data/build_duckdb2.duckdb)
+export PUBLISH_DIR := $(or $(value PUBLISH_DIR),data/published_duckdb2)
+export DBT_TARGET_PATH := $(or $(value DBT_TARGET_PATH),target/duckdb2)
 endif
 
-PYTHON ?= python3
+PYTHON := $(or $(PYTHON),python3)
 VENV := .venv$(APART)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -130,7 +135,10 @@ pytest: $(DEV) judges $(POLARS) unzip chromium ## the tests: landing, counting, 
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # The browser that the docs site is tested in. Where it can't be had, those tests are skipped and say so.
-export CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+ifeq ($(value CHROMIUM),)
+CHROMIUM = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+endif
+export CHROMIUM
 
 .PHONY: chromium
 chromium: ## Chromium, by apt-get where that is possible (CHROMIUM=PATH names another)

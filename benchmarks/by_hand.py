@@ -70,7 +70,7 @@ def script(source: str, target: str) -> list[str]:
         r"""create macro is_odd(tag) as length(tag) > 100 or regexp_matches(tag, '[\[\]{}]|["''] *[:,]|[:,] *"')""",
         f"""create temp table synonyms as
             select cast(list_position({list(ATTRIBUTES)}, attribute) - 1 as tinyint) as attribute, tag, canonical_tag
-            from read_csv('{SYNONYMS}', all_varchar = true)""",
+            from read_csv('{SYNONYMS}', all_varchar = true, header = true, delim = ',', quote = '"', escape = '"')""",
         f"""create temp view answers as
             select json, from_json(json, '{SHAPE}') as answer
             from read_ndjson_objects('{source}', maximum_object_size = 67108864)""",

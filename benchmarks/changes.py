@@ -126,7 +126,7 @@ def land_changes(place: Place, share: float) -> tuple[str, int]:
             select
                 (document ->> '$.seed') as seed, _id, _creation_time,
                 (document ->> '$.promptVersion') as version, document
-            from read_parquet(?)
+            from read_parquet(?, hive_partitioning = false)
             where _op = 'upsert' and hash(document ->> '$.seed') % 10000 < ?
             order by seed, _id
             """,

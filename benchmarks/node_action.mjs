@@ -22,13 +22,13 @@ const connection = await timed("open", () =>
   isParquet ? open(":memory:", { ...settings, access_mode: "READ_WRITE" }) : open(file, settings),
 );
 const seeds = await timed("all seeds", async () => {
-  const from = isParquet ? `'${file}'` : "palette_tag_consensus";
+  const from = isParquet ? `read_parquet('${file}', hive_partitioning = false)` : "palette_tag_consensus";
   return (await connection.runAndReadAll(`select distinct seed from ${from} order by seed`)).getRows().map(([seed]) => seed);
 });
 
 async function documents(some) {
   const values = { file, seeds: listValue(some) };
-  return (await connection.runAndReadAll("from read_parquet($file) where seed in (select unnest($seeds))", values)).getRowObjectsJS();
+  return (await connection.runAndReadAll("from read_parquet($file, hive_partitioning = false) where seed in (select unnest($seeds))", values)).getRowObjectsJS();
 }
 
 const summaries = isParquet ? documents : (some) => tagSummaries(connection, some);

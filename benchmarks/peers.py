@@ -78,7 +78,7 @@ def answer_rows(answer: Path) -> str:
     if answer.suffix == ".jsonl":
         return f"read_ndjson('{answer}', columns = {types}, maximum_object_size = 67108864)"
     columns = ", ".join(f'cast("{name}" as {kind}) as "{name}"' for name, kind in types.items())
-    return f"(select {columns} from read_parquet('{answer}'))"
+    return f"(select {columns} from read_parquet('{answer}', hive_partitioning = false))"
 
 
 def differences(database: Path, answer: Path) -> tuple[int, int]:

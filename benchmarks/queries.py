@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 
 from extract.settings import setting
+from publish.build import catalog_of
 
 TABLES = {
     "palette_tag_consensus": 'seed, "promptVersion"',
@@ -68,7 +69,7 @@ def enlarge(build: Path, path: Path, palettes: int) -> None:
             )
         for table in SAME_AT_ANY_SIZE:
             connection.execute(f"create table {table} as select * from built.{table}")
-        for statement in views_and_functions(connection, path.parent, build.stem):
+        for statement in views_and_functions(connection, path.parent, catalog_of(build)):
             connection.execute(statement)
 
 

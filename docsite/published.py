@@ -8,6 +8,7 @@ import duckdb
 
 from docsite.errors import DocsError
 from docsite.project import Function, Table
+from extract.paths import as_pattern
 from publish.manifest import Manifest
 from publish.sql import literal, quoted
 
@@ -51,10 +52,11 @@ class PublishedSet:
 
         They are read from its Parquet file: a view has no order, and may be dear to count.
         """
-        file = literal(str(self._directory / "parquet" / f"{table.name}.parquet"))
-        rows = self._query(f"select * from read_parquet({file}) limit {row_count}")
+        file = as_pattern(self._directory / "parquet" / f"{table.name}.parquet")
+        parquet = f"read_parquet({literal(file)}, hive_partitioning = false)"
+        rows = self._query(f"select * from {parquet} limit {row_count}")
         columns = [column[0] for column in self._database.description or []]
-        return Sample(columns, rows, self._query(f"select count(*) from read_parquet({file})")[0][0])
+        return Sample(columns, rows, self._query(f"select count(*) from {parquet}")[0][0])
 
     def returned(self, function: Function) -> list[ReturnedColumn]:
         """Return the columns of a table function."""

@@ -15,6 +15,7 @@ import pyarrow as pa
 from extract.documents import DOCUMENT_SCHEMA
 from extract.errors import ExtractError, raise_if_interrupted
 from extract.limits import limits
+from extract.paths import as_pattern
 from extract.rawzone import REJECTED_FILE, RawZone, RunSummary, RunWriter, TableName, TableWriter, ZoneBusy
 
 BATCH_ROWS = 20_000
@@ -31,7 +32,7 @@ Progress = Callable[[str, int, int], None]
 _LAST_CHANGES = """
     create or replace temp table last_changes as
     with keys as (
-        select _id, _op, (file_index::bigint << 40) | _seq as place from read_parquet($files)
+        select _id, _op, (file_index::bigint << 40) | _seq as place from read_parquet($files, hive_partitioning = false)
     ),
     last_truncate as (
         select coalesce(max(place), -1) as place from keys where _op = 'truncate'
@@ -52,17 +53,21 @@ _LAST_CHANGES = """
 """
 _TEXTS = """
     select _id, _creation_time, document, _ts
-    from (select *, (file_index::bigint << 40) | _seq as place from read_parquet($files)) as changes
+    from (
+        select *, (file_index::bigint << 40) | _seq as place from read_parquet($files, hive_partitioning = false)
+    ) as changes
     inner join last_changes on changes.place = last_changes.last_text
     where is_live or $with_deleted
 """
 _DELETIONS = """
     select _id, null::double as _creation_time, null::varchar as document, if(_op = 'delete', _ts, null) as _ts
-    from (select *, (file_index::bigint << 40) | _seq as place from read_parquet($files)) as changes
+    from (
+        select *, (file_index::bigint << 40) | _seq as place from read_parquet($files, hive_partitioning = false)
+    ) as changes
     inner join last_changes on changes.place = last_changes.last_change
     where not is_live and (last_text is not null or $with_unknown)
 """
-_HAS_TRUNCATE = "select count(*) > 0 from read_parquet($files) where _op = 'truncate'"
+_HAS_TRUNCATE = "select count(*) > 0 from read_parquet($files, hive_partitioning = false) where _op = 'truncate'"
 
 
 class _NothingToFold(Exception):
@@ -195,7 +200,7 @@ def _fold_table(
     progress: Progress,
 ) -> None:
     writer = run.open_table(name, "uniform")
-    read = {"files": [*map(str, files)]}
+    read = {"files": [*map(as_pattern, files)]}
     try:
         if is_whole or connection.execute(_HAS_TRUNCATE, read).fetchall() == [(True,)]:
             writer.add_truncate()

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from extract.errors import ExtractError, raise_if_interrupted
+from extract.paths import as_pattern
 
 MEMORY_LIMIT = "512MB"
 
 _COUNT = """
     with changes as (
-        select _id, _op, _creation_time, (file_index::bigint << 40) | _seq as place from read_parquet($files)
+        select _id, _op, _creation_time, (file_index::bigint << 40) | _seq as place
+        from read_parquet($files, hive_partitioning = false)
     ),
     latest as (
         select
@@ -63,7 +65,7 @@ def _asked(query: str, files: Sequence[Path], parameters: dict[str, Any]) -> tup
             tempfile.TemporaryDirectory() as spill,
             duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "temp_directory": spill}) as connection,
         ):
-            (row,) = connection.execute(query, {"files": [*map(str, files)], **parameters}).fetchall()
+            (row,) = connection.execute(query, {"files": [*map(as_pattern, files)], **parameters}).fetchall()
     except (duckdb.Error, OSError, RuntimeError) as error:
         raise_if_interrupted(error)
         reason = str(error).partition("\n")[0]  # what follows shows the place in the query

@@ -7,12 +7,14 @@ gives isn't looked up there, so it gets by without the file.
 
 import io
 import os
+import re
 from pathlib import Path
 
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
 from extract.errors import ExtractError
+from extract.paths import path_of
 
 DEFAULT_RAW_DIR = "data/raw"
 ENV_FILE = Path(".env")
@@ -28,8 +30,14 @@ def setting(name: str, default: str | None = None) -> str | None:
 
 
 def raw_dir(flag: str | None) -> Path:
-    """Return the raw zone's directory: `--raw-dir`, else `RAW_DIR`, else `data/raw`."""
-    return Path(flag or setting("RAW_DIR", DEFAULT_RAW_DIR) or DEFAULT_RAW_DIR)
+    """Return the raw zone's directory: `--raw-dir`, else `RAW_DIR`, else `data/raw`. Raises ExtractError."""
+    name, text = ("--raw-dir", flag) if flag else ("RAW_DIR", setting("RAW_DIR") or DEFAULT_RAW_DIR)
+    if re.search(r"\\|(?i:(?:^|/)(?:filename|content|size|last_modified)=)", text):
+        raise ExtractError(
+            f"{name}={text}: DuckDB can list no folder with a backslash, filename=, content=, size= or last_modified= "
+            "in its path: choose another"
+        )
+    return path_of(name, text)
 
 
 def env_file() -> dict[str, str]:

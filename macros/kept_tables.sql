@@ -173,14 +173,24 @@
 {% endmacro %}
 
 
-{# By node: the code and the seeds that it is made of. Any macro may be part of any model, and so is DuckDB. #}
+{# By node: the code and the seeds that it is made of. Any macro may be part of any model, and so are dbt and DuckDB. #}
 {% macro lineages(made) %}
-    {% set shared = run_query("select md5(string_agg(content, '' order by filename)) || version() from read_text('macros/*.sql')").columns[0].values()[0] %}
+    {% set shared = local_md5(tojson([project_macros(), dbt_version, run_query('select version()').columns[0].values()[0]])) %}
     {% set found = {} %}
     {% for node in graph.nodes.values() if node.resource_type in ['model', 'seed', 'snapshot'] %}
         {% do lineage_of(node.unique_id, made, shared, found) %}
     {% endfor %}
     {{ return(found) }}
+{% endmacro %}
+
+
+{# As dbt has loaded them, from wherever it loads macros. Those of generic tests, which dbt names so, make no table. #}
+{% macro project_macros() %}
+    {% set texts = {} %}
+    {% for name, loaded in context[project_name].items() if not name.startswith('test_') %}
+        {% do texts.update({name: loaded.macro.macro_sql}) %}
+    {% endfor %}
+    {{ return(texts | dictsort) }}
 {% endmacro %}
 
 
@@ -203,7 +213,7 @@
 {# A seed too large for dbt to have a checksum of its content (1 MiB) counts as changed. A table made in full gets a new mark. #}
 {% macro own_lineage(node, parents, made, shared) %}
     {% set code = node.checksum.checksum if node.checksum.name == 'sha256' else invocation_id %}
-    {% set lineage = local_md5(tojson([shared, code, node.config.materialized, node.config.meta, parents])) %}
+    {% set lineage = local_md5(tojson([shared, code, node.config, node.get('contract'), parents], sort_keys=true)) %}
     {% if node.config.materialized == 'incremental' %}
         {% set before = made.get(node.unique_id, '') %}
         {% set stands = before.startswith(lineage) and kept_relation(node) and not flags.FULL_REFRESH %}

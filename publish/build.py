@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from extract.paths import path_of
 from extract.rawzone import RawZone, RunSummary
 from extract.settings import setting
 from publish.errors import PublishError
@@ -21,8 +22,14 @@ NAMES_IN_AN_ERROR = 10
 
 
 def database_path() -> Path:
-    """Return where dbt builds: `DUCKDB_PATH`, else `data/build.duckdb`."""
-    return Path(setting("DUCKDB_PATH", DEFAULT_DATABASE) or DEFAULT_DATABASE)
+    """Return where dbt builds: `DUCKDB_PATH`, else `data/build.duckdb`. Raises ExtractError."""
+    return path_of("DUCKDB_PATH", setting("DUCKDB_PATH") or DEFAULT_DATABASE)
+
+
+def catalog_of(database: Path) -> str:
+    """Return what DuckDB, and so each view, calls a database: not always the file's name. Raises duckdb.Error."""
+    with duckdb.connect(str(database), read_only=True) as connection:
+        return connection.execute("select current_database()").fetchall()[0][0]
 
 
 @dataclass(frozen=True)
@@ -121,7 +128,7 @@ def audit(target: Path, database: Path, zone: RawZone, newer_runs_ok: bool = Fal
         samples = {run.run_id for run in summaries if run.is_sample}
         return Build(
             database,
-            database.stem,
+            catalog_of(database),
             results["metadata"]["invocation_id"],
             datetime.fromisoformat(results["metadata"]["generated_at"]),
             results["metadata"]["dbt_version"],

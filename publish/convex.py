@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import pyarrow.parquet as pq
 
+from extract.paths import as_pattern
 from publish.connection import limited_connection
 
 MAX_ELEMENTS = 8192
@@ -29,7 +30,7 @@ DOCUMENTS = """
         'seed': seed, 'promptVersion': "promptVersion", 'totalModels': "totalModels", 'categorical': categorical,
         'tags': tags, 'updatedAt': "updatedAt", 'truncatedTags': 0.0::double
     })::varchar
-    from read_parquet(?)
+    from read_parquet(?, hive_partitioning = false)
     order by seed, "promptVersion"
 """
 TABLE, RUNS_TABLE = "palette_tag_consensus", "analytics_runs"
@@ -57,7 +58,7 @@ def write_documents(consensus: Path, path: Path, report: Callable[[int, int], No
     written = Written()
     with limited_connection(path.parent) as connection, path.open("wb") as file:
         total = pq.read_metadata(consensus).num_rows
-        documents = connection.execute(DOCUMENTS, [str(consensus)])
+        documents = connection.execute(DOCUMENTS, [as_pattern(consensus)])
         while rows := documents.fetchmany(1000):
             file.writelines(_lines((row[0].encode() for row in rows), written))
             report(written.rows + written.left_out, total)

@@ -75,14 +75,15 @@ def functions_and_views(
 
     Only an export tells the defaults of a function's arguments. It is written below `directory`, and deleted.
     """
-    connection.execute("attach ':memory:' as schema_only")
-    connection.execute(f"copy from database {quoted(catalog)} to schema_only (schema)")
-    connection.execute("use schema_only")
+    schema_only = quoted(f"{catalog}_schema")
+    connection.execute(f"attach ':memory:' as {schema_only}")
+    connection.execute(f"copy from database {quoted(catalog)} to {schema_only} (schema)")
+    connection.execute(f"use {schema_only}")
     with TemporaryDirectory(dir=directory) as folder:
         connection.execute(f"export database {literal(folder)}")
         schema = (Path(folder) / "schema.sql").read_text(encoding="utf-8")
     connection.execute("use memory")
-    connection.execute("detach schema_only")
+    connection.execute(f"detach {schema_only}")
     statements = (statement.query.strip().rstrip(";") for statement in connection.extract_statements(schema))
     named = {
         " ".join(statement.replace('"', "").split()[1:3]): statement

@@ -9,7 +9,7 @@ from typing import Literal
 import duckdb
 
 from extract.rawzone import RawZone
-from publish.build import Mart, artifact, audit, first_line, marts
+from publish.build import Mart, artifact, audit, catalog_of, first_line, marts
 from publish.connection import limited_connection
 from publish.database import functions_and_views
 from publish.diff_rows import Change, Rows, compared_rows
@@ -107,10 +107,11 @@ def compare(
             TemporaryDirectory(prefix=".diff-", dir=database.parent) as folder,
             limited_connection(Path(folder), memory_limit=MEMORY_LIMIT) as connection,
         ):
-            build, before = database.stem, f"{database.stem}_published"
+            build = catalog_of(database)
+            before = f"{build}_published"
             for catalog, path in ((build, database), (before, published / "palettes.duckdb")):
                 connection.execute(f"attach {literal(str(path))} as {quoted(catalog)} (read_only)")
-            notes = _notes(connection, manifest, target, database, zone)
+            notes = _notes(connection, manifest, target, database, build, zone)
             old = _side(connection, before, Path(folder))
             new = _as_published(_side(connection, build, Path(folder)), models)
             differences = _compared_relations(connection, old, new, models, samples, progress)
@@ -124,14 +125,14 @@ def compare(
 
 
 def _notes(
-    connection: duckdb.DuckDBPyConnection, manifest: Manifest, target: Path, database: Path, zone: RawZone
+    connection: duckdb.DuckDBPyConnection, manifest: Manifest, target: Path, database: Path, catalog: str, zone: RawZone
 ) -> list[str]:
     notes = []
     try:
         audit(target, database, zone, newer_runs_ok=True)
     except PublishError as error:
         notes.append(f"this build can't be published: {error}")
-    query = f"select run_id from {quoted(database.stem)}.raw.build_runs"
+    query = f"select run_id from {quoted(catalog)}.raw.build_runs"
     built = {run_id for (run_id,) in connection.execute(query).fetchall()}
     read = {run.run_id for run in manifest.source_runs}
     if built != read:

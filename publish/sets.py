@@ -13,6 +13,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from extract.paths import path_of
 from extract.rawzone import sync_to_disk
 from extract.settings import setting
 from publish.errors import PublishError
@@ -24,8 +25,16 @@ BUILD_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{12}")
 
 
 def publish_dir(flag: str | None) -> Path:
-    """Return where the sets are: `--publish-dir`, else `PUBLISH_DIR`, else `data/published`."""
-    return Path(flag or setting("PUBLISH_DIR", DEFAULT_PUBLISH_DIR) or DEFAULT_PUBLISH_DIR)
+    """Return where the sets are: `--publish-dir`, else `PUBLISH_DIR`, else `data/published`.
+
+    Raises ExtractError, or PublishError where no database can be written.
+    """
+    name, text = ("--publish-dir", flag) if flag else ("PUBLISH_DIR", setting("PUBLISH_DIR") or DEFAULT_PUBLISH_DIR)
+    path = path_of(name, text)
+    if "?" in str(path.absolute()):
+        reason = "DuckDB can write no database below a folder with a ? in its name"
+        raise PublishError(f"{name}={text}: {reason}: choose another")
+    return path
 
 
 class PublishedSets:

@@ -1,13 +1,15 @@
 """Says in one line each what is wrong with the shape of the analysts' files, and where: `python seeds/check.py`.
 
 dbt's own words for it name neither the line nor what to do, and some slips it takes without a word: a column that was
-renamed, a quotation mark that is never closed. What the lines say is judged by the tests in `seeds.yml` and `tests/`.
+renamed, a quotation mark that is never closed. What passes is loaded as it is read here, by macros/load_seed.sql. What
+the lines say is judged by the tests in `seeds.yml` and `tests/`.
 `--fix` mends what Excel adds: a byte order mark, and Windows line ends.
 """
 
 import csv
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from io import StringIO
 from pathlib import Path
 
@@ -23,8 +25,11 @@ BOM = b"\xef\xbb\xbf"
 CLOSE_IT = "close it, or double it if it is meant"
 
 
-def problems(content: bytes, columns: list[str]) -> Iterator[str]:
-    """Yield what is wrong with a CSV file that should hold these columns: `line 3: what it is: what to do`."""
+def problems(content: bytes, columns: list[str], integers: Container[str] = ()) -> Iterator[str]:
+    """Yield what is wrong with a CSV file that should hold these columns: `line 3: what it is: what to do`.
+
+    `integers` are those that hold whole numbers.
+    """
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         yield "line 1: it is UTF-16: save it as UTF-8 (in Excel, “CSV UTF-8”)"
         return
@@ -38,10 +43,10 @@ def problems(content: bytes, columns: list[str]) -> Iterator[str]:
         yield "line 1: it begins with a byte order mark, as Excel adds it: run make fix"
     if "\r" in text:
         yield "line 1: its lines end as on Windows: run make fix"
-    yield from _wrong_lines(text.removeprefix("\ufeff").replace("\r\n", "\n"), columns)
+    yield from _wrong_lines(text.removeprefix("\ufeff").replace("\r\n", "\n"), columns, integers)
 
 
-def _wrong_lines(text: str, columns: list[str]) -> Iterator[str]:
+def _wrong_lines(text: str, columns: list[str], integers: Container[str]) -> Iterator[str]:
     header, expected = text.split("\n", 1)[0], ",".join(columns)
     if header != expected:
         for separator, name in ((";", "semicolons"), ("\t", "tabs")):
@@ -63,10 +68,25 @@ def _wrong_lines(text: str, columns: list[str]) -> Iterator[str]:
             elif len(row) > len(columns):
                 count = f"{len(row)} values for {len(columns)} columns"
                 yield f"line {start}: {count}: put a text that holds a comma in quotation marks"
-            if "\ufffd" in "".join(row):
-                yield f"line {start}: a character was lost when it was saved (U+FFFD): take the line from git again"
-    except csv.Error:
-        yield f"line {end + 1}: its quotation mark is never closed, or stands inside a text: {CLOSE_IT}"
+            if start > 1:
+                yield from (f"line {start}: {problem}" for problem in _wrong_values(row, columns, integers))
+    except csv.Error as error:
+        if "field limit" in str(error):
+            yield f"line {end + 1}: a value is longer than {csv.field_size_limit():,} characters: shorten it"
+        else:
+            yield f"line {end + 1}: its quotation mark is never closed, or stands inside a text: {CLOSE_IT}"
+
+
+def _wrong_values(row: list[str], columns: list[str], integers: Container[str]) -> Iterator[str]:
+    if "\ufffd" in "".join(row):
+        yield "a character was lost when it was saved (U+FFFD): take the line from git again"
+    for column, value in zip(columns, row, strict=False):
+        if re.match(' +"', value):  # which DuckDB takes for the beginning of a value in quotation marks
+            yield f"{column} begins with a space before a quotation mark: take the space out"
+        if column in integers and not re.fullmatch(
+            "(-?[0-9]{1,9})?", value
+        ):  # DuckDB rounds 1.5, and reads 1e2 and 0x1F
+            yield f"{column} is {value!r}: write a whole number"
 
 
 def main(arguments: list[str]) -> int:
@@ -80,7 +100,8 @@ def main(arguments: list[str]) -> int:
             path.write_bytes(mended)
             content = mended
         columns = [column["name"] for column in seed["columns"]]
-        found += [f"seeds/{path.name}, {problem}" for problem in problems(content, columns)]
+        integers = {name for name, kind in seed["config"]["column_types"].items() if kind == "integer"}
+        found += [f"seeds/{path.name}, {problem}" for problem in problems(content, columns, integers)]
     print("".join(f"{line}\n" for line in found), end="", file=sys.stderr)
     return 1 if found else 0
 

@@ -27,7 +27,9 @@ class Reader:
         for run in self._runs():
             for path in sorted(run.glob("[!_]*.parquet")):
                 if path not in self._rows:
-                    self._rows[path] = sorted(pq.read_table(path).to_pylist(), key=lambda row: row["_seq"])
+                    self._rows[path] = sorted(
+                        pq.read_table(path, partitioning=None).to_pylist(), key=lambda row: row["_seq"]
+                    )
                 table = state.setdefault(path.stem, {})
                 for row in self._rows[path]:
                     if row["_op"] == "truncate":
@@ -40,7 +42,12 @@ class Reader:
 
     def rejected(self) -> list[dict[str, Any]]:
         """Return what was set aside."""
-        return [row for run in self._runs() for path in run.glob("_rej*") for row in pq.read_table(path).to_pylist()]
+        return [
+            row
+            for run in self._runs()
+            for path in run.glob("_rej*")
+            for row in pq.read_table(path, partitioning=None).to_pylist()
+        ]
 
     def _runs(self) -> list[Path]:
         return sorted(path.parent for path in self._raw.glob("[0-9]*/run.json"))

@@ -302,7 +302,7 @@ def run_folders(raw: Path) -> list[Path]:
 
 def rows(raw: Path, table: str) -> list[dict[str, Any]]:
     """All rows of a table in the newest run."""
-    return pq.read_table(run_folders(raw)[-1] / f"{table}.parquet").to_pylist()
+    return pq.read_table(run_folders(raw)[-1] / f"{table}.parquet", partitioning=None).to_pylist()
 
 
 def landed(raw: Path, table: str) -> list[bytes]:

@@ -90,7 +90,9 @@ def read_current(directory: Path) -> str:
         (build_id,) = connection.execute("select build_id from published_build").fetchone() or ("",)
         (palettes,) = connection.execute("select count(*) from palettes").fetchone() or (0,)
         parquet = str(path / "parquet" / "palettes.parquet")
-        (in_parquet,) = connection.execute("select count(*) from read_parquet(?)", [parquet]).fetchone() or (0,)
+        (in_parquet,) = connection.execute(
+            "select count(*) from read_parquet(?, hive_partitioning = false)", [parquet]
+        ).fetchone() or (0,)
     assert manifest["build_id"] == build_id == path.name
     assert manifest["counts"]["palettes"] == palettes == in_parquet
     return build_id

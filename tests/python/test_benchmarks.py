@@ -95,7 +95,9 @@ def test_the_reference_counts_usual_answers_by_the_rules(directory: Path, usual:
     answers.write_text("".join(f"{document}\n" for document in documents), encoding="utf-8")
     reference.main(str(answers), str(lists))
     with duckdb.connect() as connection:
-        rows = connection.execute(f"select seed, pv, att, l from read_parquet('{lists}')").fetchall()
+        rows = connection.execute(
+            f"select seed, pv, att, l from read_parquet('{lists}', hive_partitioning = false)"
+        ).fetchall()
     assert {
         (seed, version, ATTRIBUTES[number], entry["key"]): entry["value"]
         for seed, version, number, entries in rows
@@ -291,7 +293,8 @@ def test_a_sync_is_made_of_a_share_of_the_palettes(tmp_path: Path) -> None:
     run_id, landed = changes.land_changes(place, 0.2)
     with duckdb.connect() as connection:
         before, after = (
-            f"(select _id, _op, document, document ->> '$.seed' as seed from '{place.raw}/{run}/palette_tags.parquet')"
+            "(select _id, _op, document, document ->> '$.seed' as seed"
+            f" from read_parquet('{place.raw}/{run}/palette_tags.parquet', hive_partitioning = false))"
             for run in (full.run_id, run_id)
         )
         assert connection.execute(f"select count(*) from {after}").fetchone() == (landed,)

@@ -23,7 +23,7 @@ def compact(extract: Extract, *arguments: str) -> dict[str, Any]:
 
 
 def rows(raw: Path, table: str) -> list[tuple[str, str | None]]:
-    found = pq.read_table(run_folders(raw)[-1] / f"{table}.parquet").to_pylist()
+    found = pq.read_table(run_folders(raw)[-1] / f"{table}.parquet", partitioning=None).to_pylist()
     assert [row["_seq"] for row in found] == sorted(row["_seq"] for row in found)
     return [(row["_op"], row["_id"]) for row in found]
 
@@ -93,7 +93,9 @@ def test_what_was_set_aside_stays(extract: Extract, tmp_path: Path) -> None:
     load(extract, tmp_path, palettes=documents("a") + b"bad\n")
     load(extract, tmp_path, palettes=documents("a"), tags=documents("t", "u") + b"worse\nworst\n")
     folders = run_folders(extract.raw)
-    lines = [row for folder in folders for row in pq.read_table(folder / "_rejected.parquet").to_pylist()]
+    lines = [
+        row for folder in folders for row in pq.read_table(folder / "_rejected.parquet", partitioning=None).to_pylist()
+    ]
     run = compact(extract, "--keep", "0s")
     assert rejected(extract.raw) == lines
     assert run["rejected"] == 3

@@ -66,7 +66,7 @@ def last_texts(raw: Path) -> State:
     texts: State = {}
     for folder in run_folders(raw):
         for path in sorted(folder.glob("[!_]*.parquet")):
-            for row in sorted(pq.read_table(path).to_pylist(), key=lambda row: row["_seq"]):
+            for row in sorted(pq.read_table(path, partitioning=None).to_pylist(), key=lambda row: row["_seq"]):
                 if row["_op"] == "upsert":
                     texts.setdefault(path.stem, {})[row["_id"]] = row["document"]
     return texts

@@ -164,6 +164,65 @@ def test_a_hook_stops_a_commit_and_says_what_to_do(project: Path) -> None:
     assert "typos.toml" in run.stdout
 
 
+# Reading Parquet
+
+
+def calls(text: str, name: str) -> Iterator[str]:
+    """Yield the arguments of each call of a function whose name matches, as they are written."""
+    for match in re.finditer(rf"\b(?:{name})\(", text):
+        depth, end = 1, match.end()
+        while depth and end < len(text):
+            depth += {"(": 1, ")": -1}.get(text[end], 0)
+            end += 1
+        yield text[match.end() : end - 1]
+
+
+def code() -> Iterator[Path]:
+    """The project's code, SQL and documentation, but this file."""
+    for directory, folders, files in os.walk(PROJECT):
+        ignored = NOT_OURS(directory, folders + files)
+        folders[:] = [folder for folder in folders if folder not in ignored]
+        names = (Path(directory) / file for file in files)
+        yield from (path for path in names if path.suffix in {".py", ".sql", ".mjs", ".ts"} and path != Path(__file__))
+
+
+def test_no_read_of_parquet_takes_a_column_from_the_name_of_a_folder() -> None:
+    wrong, right = [], 0
+    for path in code():
+        text = path.read_text(encoding="utf-8")
+        reads = [*calls(text, "read_parquet|parquet_scan")]
+        tables = [*calls(text, r"read_table|ParquetDataset|(?:ds|dataset)\.dataset")]
+        wrong += [f"{path.relative_to(PROJECT)}: {call}" for call in reads if "hive_partitioning = false" not in call]
+        wrong += [f"{path.relative_to(PROJECT)}: {call}" for call in tables if "partitioning=None" not in call]
+        wrong += [
+            f"{path.relative_to(PROJECT)}: {call}" for call in re.findall(r"from\s+'[^'\s]*\.parquet'", text, re.I)
+        ]
+        right += len(reads) + len(tables)
+    assert wrong == []
+    assert right > 10
+
+
+# Settings
+
+
+@pytest.mark.parametrize("apart", [[], ["DUCKDB=2"]])
+def test_what_is_set_but_empty_is_unset_for_make(tmp_path: Path, apart: list[str]) -> None:
+    names = ("RAW_DIR", "DUCKDB_PATH", "PUBLISH_DIR", "DBT_TARGET_PATH", "DUCKDB_MEMORY_LIMIT", "CONVEX_URL")
+    page = tmp_path / "page.mk"
+    page.write_text("shown:\n\t@env\n\t@echo PYTHON=$(PYTHON)\n")
+
+    def settings(**given: str) -> dict[str, str]:
+        environment = {name: value for name, value in os.environ.items() if name not in names} | given
+        command = ["make", "--silent", "-f", "Makefile", "-f", str(page), "shown", *apart]
+        made = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=True)
+        lines = (line.partition("=") for line in made.stdout.splitlines())
+        return {name: value for name, _, value in lines if name in (*names, "PYTHON")}
+
+    assert settings(**dict.fromkeys((*names, "PYTHON"), "")) == settings()
+    given = {name: f"x $y ' {name}" for name in names}
+    assert settings(**given) == settings() | given
+
+
 # Links
 
 LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")

@@ -256,7 +256,11 @@ def test_suggested_synonyms_are_lines_that_the_seed_takes(asked: Asked) -> None:
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
-    return Warehouse(tmp_path_factory.mktemp("small"))
+    """A warehouse at an odd path, whose database isn't called what its file is."""
+    warehouse = Warehouse(tmp_path_factory.mktemp("small") / "[1] o'brien a=b")
+    warehouse.directory.mkdir()
+    warehouse.database = warehouse.directory / ".É x-1+2.y.duckdb"
+    return warehouse
 
 
 def test_an_empty_raw_zone_builds_empty_tables(small: Warehouse) -> None:

@@ -42,6 +42,11 @@ HEADER = b"attribute,tag,canonical_tag,note\n"
         (HEADER + "mood,café,calm,\n".encode("latin-1"), "line 2: it isn't UTF-8, byte 0xe9: save it as UTF-8"),
         (HEADER.decode().encode("utf-16"), "line 1: it is UTF-16: save it as UTF-8"),
         (HEADER + "mood,zen\ufffd,calm,\n".encode(), "line 2: a character was lost when it was saved"),
+        (
+            HEADER + b'mood, "zen",calm,\n',
+            "line 2: tag begins with a space before a quotation mark: take the space out",
+        ),
+        (HEADER + b"mood,zen,calm," + b"x" * 131_073, "line 2: a value is longer than 131,072 characters: shorten it"),
     ],
 )
 def test_a_file_of_another_shape_is_told_by_line_with_what_to_do(content: bytes, problem: str) -> None:
@@ -51,6 +56,12 @@ def test_a_file_of_another_shape_is_told_by_line_with_what_to_do(content: bytes,
 
 def test_what_is_well_is_not_complained_of() -> None:
     assert list(problems(HEADER + 'mood,凉,calm,"quiet, ""still"""\n\nmood,a,calm,\n'.encode(), COLUMNS)) == []
+
+
+@pytest.mark.parametrize("number", ["1.5", "1e2", "0x1F", " 1", "1_0", "+1", "one", "١", "9999999999"])
+def test_what_is_no_whole_number_is_told(number: str) -> None:
+    (found,) = problems(f"tag,count\na,-10\nb,\nc,{number}\n".encode(), ["tag", "count"], {"count"})
+    assert found == f"line 4: count is {number!r}: write a whole number"
 
 
 def test_what_excel_adds_is_mended(

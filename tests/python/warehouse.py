@@ -43,9 +43,9 @@ class Warehouse:
         """Empty the raw zone."""
         shutil.rmtree(self.raw_dir, ignore_errors=True)
 
-    def dbt(self, *arguments: str) -> dbtRunnerResult:
-        """Run a dbt command from the project's root, as a user would, and return its result."""
-        settings = {
+    def settings(self) -> dict[str, str]:
+        """Return the settings that dbt is given."""
+        return {
             "RAW_DIR": str(self.raw_dir),
             "DUCKDB_PATH": str(self.database),
             "DBT_TARGET_PATH": str(self.target),
@@ -54,6 +54,10 @@ class Warehouse:
             "DBT_PROJECT_DIR": str(self.project),
             "DBT_PROFILES_DIR": str(self.project),
         }
+
+    def dbt(self, *arguments: str) -> dbtRunnerResult:
+        """Run a dbt command from the project's root, as a user would, and return its result."""
+        settings = self.settings()
         before = {name: os.environ.get(name) for name in settings}
         os.environ.update(settings)
         try:

@@ -42,7 +42,7 @@ export function publishedRun(): Fields<"analytics_runs"> {
 export async function landed<Table extends "palettes" | "palette_tag_refined">(table: Table): Promise<Fields<Table>[]> {
   const files = resolve(root, process.env["RAW_DIR"] || "data/raw", `*/${table}.parquet`);
   const connection = await (await DuckDBInstance.create()).connect();
-  const rows = await connection.runAndReadAll("select document from read_parquet($files) where _op = 'upsert'", { files });
+  const rows = await connection.runAndReadAll("select document from read_parquet($files, hive_partitioning = false) where _op = 'upsert'", { files });
   return rows.getRows().map(([text]) => {
     const { _id, _creationTime, ...fields } = JSON.parse(String(text));
     return fields;
