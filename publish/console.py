@@ -14,6 +14,7 @@ from rich.table import Table
 from extract.settings import setting
 from extract.text import visible
 from publish.errors import PublishError
+from publish.problems import problem
 from publish.sql import literal
 
 TABLES = """
@@ -37,10 +38,17 @@ def open_console(published: Path, arguments: Sequence[str]) -> NoReturn:
     if not shell.is_file():
         raise PublishError(f"there is no {shell}: make env installs DuckDB's shell (duckdb-cli)")
     path = published / "palettes.duckdb"
-    if sys.stdin.isatty() and sys.stdout.isatty():
-        _greet(path)
+    is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    _look_at(path, greets=is_terminal)
     sys.stdout.flush()
-    os.execv(shell, [str(shell), "-readonly", *_settings(), *arguments, str(path)])  # noqa: S606 - no shell of the system
+    options = ["-readonly", *_options(arguments), *_settings(), *arguments]
+    os.execv(shell, [str(shell), *options, str(path)])  # noqa: S606 - no shell of the system
+
+
+def _options(arguments: Sequence[str]) -> list[str]:
+    """Return the shell's options: nothing of ~/.duckdbrc, which may print, and empty cells for nulls in CSV."""
+    options = [] if "-init" in arguments else ["-no-init"]
+    return [*options, "-nullvalue", ""] if "-csv" in arguments else options
 
 
 def _settings() -> list[str]:
@@ -50,12 +58,15 @@ def _settings() -> list[str]:
     return [word for command in commands for word in ("-cmd", command)]
 
 
-def _greet(path: Path) -> None:
+def _look_at(path: Path, *, greets: bool) -> None:
+    """See that the database can be opened, and greet with what it has. Raises PublishError."""
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
+            if not greets:
+                return
             tables, functions = (connection.execute(query).fetchall() for query in (TABLES, FUNCTIONS))
     except duckdb.Error as error:
-        raise PublishError(f"{path} can't be opened ({error}): run make build") from error
+        raise PublishError(problem(path, error, "run make build")) from error
     console = Console(highlight=False)
     for title, rows in (("tables", tables), ("functions: from top_tags('mood', n := 20)", functions)):
         table = Table(title=title, title_justify="left", box=None, show_header=False, pad_edge=False)

@@ -34,8 +34,8 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def console(published: Path, sql: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PUBLISH_DIR": str(published)}
+def console(published: Path, sql: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PUBLISH_DIR": str(published)} | settings
     command = [*COMMAND, *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, input=sql, capture_output=True, text=True, check=False)
 
@@ -43,6 +43,27 @@ def console(published: Path, sql: str, *arguments: str) -> subprocess.CompletedP
 def test_sql_on_stdin_gives_its_result_and_nothing_else(published: Path) -> None:
     done = console(published, "select votes from said; from top_tags(n := 1);", "--", "-csv")
     assert (done.returncode, done.stdout, done.stderr) == (0, "votes\n7\ntag\n1\n", "")
+
+
+def test_a_null_is_an_empty_cell_of_csv_and_nothing_of_the_home_directory_is_read(
+    published: Path, tmp_path: Path
+) -> None:
+    (tmp_path / ".duckdbrc").write_text(".mode line\nselect 'it speaks' as rc;\n")
+    sql = "select null as a, '' as b, 1 as c;"
+    done = console(published, sql, "--", "-csv", HOME=str(tmp_path))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "a,b,c\n,,1\n", "")
+    done = console(published, sql, HOME=str(tmp_path))
+    assert (done.returncode, done.stderr, "it speaks" in done.stdout) == (0, "", False)
+    done = console(published, sql, "--", "-csv", "-nullvalue", "none", HOME=str(tmp_path))
+    assert done.stdout == "a,b,c\nnone,,1\n"
+
+
+def test_a_file_that_is_no_database_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "palettes.duckdb").write_bytes(b"no database" * 1000)
+    assert main(["console", "--set", str(tmp_path / "set")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("run make build")
 
 
 def test_what_is_published_is_never_written(published: Path) -> None:
