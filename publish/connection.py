@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 
+from extract.errors import raise_if_interrupted
 from extract.settings import setting
 
 MEMORY_LIMIT = "1GB"
@@ -34,5 +35,8 @@ def limited_connection(
     try:
         with duckdb.connect(str(database or ":memory:"), read_only=read_only, config=config) as connection:
             yield connection
+    except (duckdb.Error, RuntimeError) as error:
+        raise_if_interrupted(error)  # for a query ends on Ctrl-C with an error of DuckDB's
+        raise
     finally:
         shutil.rmtree(spilled, ignore_errors=True)

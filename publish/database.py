@@ -14,6 +14,7 @@ import duckdb
 from publish.build import Build, Mart
 from publish.connection import limited_connection
 from publish.errors import PublishError
+from publish.problems import first_line
 from publish.sql import literal, moved, quoted
 
 STORAGE_VERSION = "v1.4.0"
@@ -97,19 +98,19 @@ def functions_and_views(
 
 
 def _make(connection: duckdb.DuckDBPyConnection, statements: list[str]) -> None:
-    """Execute statements that may need each other, in whatever order that works."""
+    """Execute statements that may need each other, in whatever order works. Raises duckdb.Error or PublishError."""
     while statements:
         failed = {}
         for statement in statements:
             try:
                 connection.execute(statement)
-            except duckdb.Error as error:
+            except (duckdb.CatalogException, duckdb.BinderException) as error:  # it may need another first
                 failed[statement] = error
         if len(failed) == len(statements):
             statement, error = next(iter(failed.items()))
             what, name = statement.split()[1:3]
             raise PublishError(
-                f"the {what.lower()} {name} can't be published, for it needs what isn't public: {error}"
+                f"the {what.lower()} {name} can't be published, for it needs what isn't public: {first_line(error)}"
             ) from error
         statements = [*failed]
 

@@ -15,6 +15,7 @@ from publish.convex import Written, write_documents, write_zip
 from publish.database import write_database, write_parquet
 from publish.errors import PublishError
 from publish.manifest import Manifest, differences, files_of, git_commit, versions
+from publish.problems import first_line, remedy
 from publish.sets import PublishedSets
 
 PROJECT = Path(__file__).parents[1]
@@ -63,11 +64,11 @@ def publish(
     except OSError as error:
         raise PublishError(
             f"can't write to {sets.directory}: {error.strerror or error}. What was current stays current; "
-            "free some space, or choose another place with PUBLISH_DIR, and publish again"
+            f"{remedy(error)}, or choose another place with PUBLISH_DIR, and publish again"
         ) from error
     except duckdb.Error as error:
-        reason = str(error).split("\n", 1)[0]
-        raise PublishError(f"can't copy {database} to {sets.directory}: {reason}. What was current stays so") from error
+        reason = f"can't copy {database} to {sets.directory}: {first_line(error)}. What was current stays current"
+        raise PublishError(f"{reason}; {remedy(error)}, and publish again") from error
 
 
 def _write(build: Build, directory: Path, progress: Progress) -> None:

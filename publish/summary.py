@@ -8,8 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from extract.text import visible
 from publish.build import database_path
 from publish.connection import limited_connection
+from publish.problems import problem
 
 # The palette and version that say most about translations: the most votes for 凉, then the most answers.
 EXAMPLE = """
@@ -46,9 +48,9 @@ def main() -> int:
     path = database_path()
     try:
         with limited_connection(path.parent, path, read_only=True) as warehouse:
-            _print(Console(highlight=False), warehouse, path)
+            _print(Console(highlight=False, soft_wrap=True), warehouse, path)
     except duckdb.Error as error:
-        print(f"summary: {path} can't be read ({error}): run make build", file=sys.stderr)
+        print(f"summary: {visible(problem(path, error, 'run make build'))}", file=sys.stderr)
         return 1
     return 0
 
