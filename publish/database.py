@@ -41,7 +41,7 @@ def write_database(build: Build, path: Path, git_commit: str | None, step: Progr
         made_of = functions_and_views(connection, build.catalog, views, path.parent).values()
     internal = {relation.name for relation in build.internal}
     with limited_connection(path.parent, path) as connection:
-        _make(connection, [moved(statement, build.catalog, internal) for statement in made_of])
+        make(connection, [moved(statement, build.catalog, internal) for statement in made_of])
         for mart in build.marts:
             _describe(connection, mart)
         _comment_functions(connection, build)
@@ -97,7 +97,7 @@ def functions_and_views(
     }
 
 
-def _make(connection: duckdb.DuckDBPyConnection, statements: list[str]) -> None:
+def make(connection: duckdb.DuckDBPyConnection, statements: list[str]) -> None:
     """Execute statements that may need each other, in whatever order works. Raises duckdb.Error or PublishError."""
     while statements:
         failed = {}

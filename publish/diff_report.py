@@ -40,7 +40,7 @@ def as_json(comparison: Comparison) -> str:
 def as_markdown(comparison: Comparison) -> str:
     """Return it for a pull request: a table of what differs, and the samples folded below."""
     lines = [f"### Against the published set `{comparison.build_id}`", ""]
-    lines += [f"{_for_app(comparison)}.", "", f"{_conclusion(comparison)}.", ""]
+    lines += [f"{visible(_for_app(comparison))}.", "", f"{_conclusion(comparison)}.", ""]
     lines += [f"- {_cell(note)}" for note in comparison.notes] + [""] if comparison.notes else []
     if comparison.differences:
         lines += ["| | rows before | rows after | added | removed | changed | what changed |"]

@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
         signal.signal(signal.SIGTERM, lambda _number, _frame: ran.terminate())
         said = hand_on(ran.stdout or (), sys.stdout.buffer)
     if "build" in arguments:
-        _keep_artifacts(target)
+        keep_artifacts(target)
     if not ran.returncode:
         return 0
     if line := explanation(said, database_path(), is_interrupted=bool(interrupts)):
@@ -110,7 +110,8 @@ def _logs() -> Path:
     return Path(setting("DBT_LOG_PATH", "logs") or "logs")
 
 
-def _keep_artifacts(target: Path) -> None:
+def keep_artifacts(target: Path) -> None:
+    """Copy what a build left, so that a command that only looks doesn't write over it."""
     kept = kept_artifacts(target)
     try:
         kept.mkdir(exist_ok=True)
