@@ -4,6 +4,7 @@
         {% do run_query('create schema if not exists raw') %}
         {% do run_query(build_runs_sql(raw_dir)) %}
         {% do run_query(build_files_sql()) %}
+        {% do check_raw_files(raw_dir) %}
         {% set files = raw_files() %}
         {% for source in graph.sources.values() if source.source_name == 'raw' and source.name != 'build_runs' %}
             {% set paths = files.get(source.name, []) %}
@@ -24,6 +25,7 @@
 {% macro build_runs_sql(raw_dir) %}
     {% set run_files = raw_dir | replace("'", "''") ~ '/[0-9]*T[0-9]*Z-*/run.json' %}
     {% set any_run = run_query("select count(*) from glob('" ~ run_files ~ "')").columns[0].values()[0] %}
+    {% do check_run_files(run_files) if any_run %}
     create or replace table raw.build_runs as
     with visible as (
         select
