@@ -163,6 +163,18 @@ def test_a_hook_stops_a_commit_and_says_what_to_do(project: Path) -> None:
     assert "typos.toml" in run.stdout
 
 
+# Words that the guide has one look for
+
+SAID = re.compile(r"100\s+characters")
+
+
+def test_the_words_of_a_rule_are_found_as_the_guide_looks_for_them() -> None:
+    assert 'git grep -n "100 characters"' in (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    texts = {name: (PROJECT / name).read_bytes().decode(errors="replace") for name in listed.split("\0") if name}
+    assert [name for name, text in texts.items() if len(SAID.findall(text)) != text.count("100 characters")] == []
+
+
 # Links
 
 LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")

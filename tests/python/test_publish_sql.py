@@ -76,8 +76,8 @@ EDITS = [
 @pytest.mark.parametrize(("old", "new"), EDITS)
 def test_what_says_something_else_is_not_the_same(old: str, new: str) -> None:
     statement = (
-        "CREATE MACRO told (x := NULL) AS TABLE (SELECT * EXCLUDE (b, d) REPLACE ((c + 1) AS c), replace('A', 'B', 'C'), "
-        "1.50 FROM t WHERE (a = x))"
+        "CREATE MACRO told (x := NULL) AS TABLE "
+        "(SELECT * EXCLUDE (b, d) REPLACE ((c + 1) AS c), replace('A', 'B', 'C'), 1.50 FROM t WHERE (a = x))"
     )
     assert old in statement
     assert not is_same(statement, statement.replace(old, new))
