@@ -9,6 +9,7 @@ from docsite.errors import DocsError
 from docsite.site import write_site
 from extract.settings import setting
 from publish.errors import PublishError
+from publish.problems import remedy
 from publish.sets import PublishedSets, publish_dir
 
 
@@ -18,8 +19,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         published = PublishedSets(publish_dir(options.publish_dir)).find(None)
         site = write_site(Path(), options.target, published, options.out, options.sample_rows)
-    except (DocsError, PublishError, OSError) as error:
-        print(f"docsite: {error}", file=sys.stderr)
+    except (DocsError, PublishError) as error:
+        print(f"docsite: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        where, reason = error.filename or options.out, error.strerror or error
+        print(f"docsite: {where}: {reason}. The site is as it was: {remedy(error)}", file=sys.stderr)
         return 1
     print(f"{site.pages} pages: open {options.out / 'index.html'} in a browser")
     for problem in site.problems:

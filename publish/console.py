@@ -17,6 +17,7 @@ from publish.errors import PublishError
 from publish.problems import problem
 from publish.sql import literal
 
+COLOURED = ("highlight", "highlight_errors", "highlight_results")
 TABLES = """
     select table_name, comment from duckdb_tables() where schema_name = 'main'
     union all
@@ -48,6 +49,8 @@ def open_console(published: Path, arguments: Sequence[str]) -> NoReturn:
 def _options(arguments: Sequence[str]) -> list[str]:
     """Return the shell's options: nothing of ~/.duckdbrc, which may print, and empty cells for nulls in CSV."""
     options = [] if "-init" in arguments else ["-no-init"]
+    if os.environ.get("NO_COLOR"):  # which the shell doesn't know
+        options += [word for what in COLOURED for word in ("-cmd", f".{what} off")]
     return [*options, "-nullvalue", ""] if "-csv" in arguments else options
 
 

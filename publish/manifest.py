@@ -15,6 +15,7 @@ from extract.rawzone import fingerprint
 from publish.build import Build, SourceRun
 from publish.database import STORAGE_VERSION
 from publish.errors import PublishError
+from publish.problems import remedy
 from publish.sql import quoted
 
 MANIFEST = "manifest.json"
@@ -59,7 +60,11 @@ class Manifest:
             content["files"] = [FileEntry(**entry) for entry in content["files"]]
             content["source_runs"] = [SourceRun(**run) for run in content["source_runs"]]
             return cls(**content)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise PublishError(f"{path} can't be read, as it isn't there: publish anew with make build") from error
+        except OSError as error:
+            raise PublishError(f"{path} can't be read ({error.strerror}): {remedy(error)}") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise PublishError(
                 f"{path} can't be read ({error}): publish anew with dbt build, python -m publish"
             ) from error

@@ -43,7 +43,7 @@ def remedy(error: Exception) -> str:
     if isinstance(error, duckdb.OutOfMemoryException):
         return "give it more memory with DUCKDB_MEMORY_LIMIT"
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return "see that this user may write there"
+        return "see that this user may read and write there"
     return "mend that"
 
 

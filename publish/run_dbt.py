@@ -39,9 +39,8 @@ def main(arguments: Sequence[str]) -> int:
             )
             return 1
     dbt = Path(sysconfig.get_path("scripts")) / "dbt"
-    in_colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    environment = {"DBT_USE_COLORS": str(in_colour)} | os.environ
-    with subprocess.Popen([dbt, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment) as ran:
+    command = [dbt, colours(), *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as ran:
         # Ctrl-C reaches dbt too, which ends its queries; what asks this process to end has to be handed on.
         interrupts: list[int] = []
         signal.signal(signal.SIGINT, lambda number, _frame: interrupts.append(number))
@@ -98,6 +97,11 @@ def explanation(said: Sequence[str], database: Path, *, is_interrupted: bool = F
         last = next((line for line in reversed(said) if line.strip()), "")
         return f"dbt ended with an error of its own ({last.strip()}): see {_logs() / 'dbt.log'}"
     return None
+
+
+def colours() -> str:
+    """Return dbt's own flag: it colours what it says in a pipe too, and doesn't know `NO_COLOR`."""
+    return "--use-colors" if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else "--no-use-colors"
 
 
 def is_writable(path: Path) -> bool:

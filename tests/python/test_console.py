@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -91,7 +92,7 @@ def test_a_person_is_greeted_with_tables_and_functions(published: Path) -> None:
     process, terminal = pty.fork()
     if process == 0:
         os.chdir(ROOT)
-        os.environ |= {"PUBLISH_DIR": str(published), "TERM": "dumb", "COLUMNS": "120"}
+        os.environ |= {"PUBLISH_DIR": str(published), "TERM": "dumb", "COLUMNS": "120", "NO_COLOR": "1"}
         os.execv(sys.executable, COMMAND)  # noqa: S606 - no shell of the system
     shown, end, asked = b"", time.monotonic() + 60, False
     while time.monotonic() < end:
@@ -110,3 +111,4 @@ def test_a_person_is_greeted_with_tables_and_functions(published: Path) -> None:
         assert text in greeting
     assert "\x1b[31mall" not in greeting
     assert b"42" in shown
+    assert re.findall(rb"\x1b\[[0-9;]+m", shown) in ([], [b"\x1b[00m"])
