@@ -17,8 +17,8 @@ from publish.run_dbt import explanation, hand_on, main
 TRACEBACK = """\
 11:31:40  Traceback (most recent call last):
   File "local.py", line 79, in handle
-    self.conn = self.initialize_db(self.creds)
-                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    self.conn = self.made_by(self.credentials)
+                ^^^^^^^^^^^^
 {error}
 See also https://duckdb.org
 
@@ -109,7 +109,7 @@ def test_a_locked_database_is_one_line_without_colours_and_without_a_traceback(t
         "PYTHONPATH": str(ROOT),
         "DBT_PROFILES_DIR": str(tmp_path),
     }
-    for name in ("DBT_TARGET_PATH", "DBT_LOG_PATH", "DBT_PROJECT_DIR", "DBT_USE_COLORS"):
+    for name in ("DBT_TARGET_PATH", "DBT_LOG_PATH", "DBT_PROJECT_DIR"):
         environment.pop(name, None)
     command = [sys.executable, "-m", "publish.run_dbt", "--quiet", "build"]
     with duckdb.connect(str(database)):
