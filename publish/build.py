@@ -18,6 +18,7 @@ DEFAULT_DATABASE = "data/build.duckdb"
 PASSED = {"success", "pass", "warn", "no-op"}
 """How dbt ends what is well. A test that may fail ends with `warn`, and so does one whose limit isn't reached."""
 NAMES_IN_AN_ERROR = 10
+LONGEST_COMMAND = 60
 ARTIFACTS = ("run_results.json", "manifest.json")
 ONLY_LOOK = {"show", "compile", "list", "parse", "generate"}
 """The commands of dbt that change no table, and yet write over what a build has left."""
@@ -162,6 +163,7 @@ def _artifact(path: Path) -> dict[str, Any]:
 
 def _refuse_unless_whole(target: Path, results: dict[str, Any], manifest: dict[str, Any]) -> None:
     command, arguments = results["args"].get("invocation_command", "dbt"), results["args"]
+    command = command if len(command) <= LONGEST_COMMAND else f"{command[:LONGEST_COMMAND]}…"
     if results["metadata"]["invocation_id"] != manifest["metadata"]["invocation_id"]:
         raise PublishError(f"{target} holds the results of one dbt command and the manifest of another: run dbt build")
     if arguments["which"] in ONLY_LOOK:
