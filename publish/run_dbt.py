@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import sysconfig
+from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -25,6 +26,7 @@ _TIME = r"(?:\x1b\[\d*m)*(?:\d\d:\d\d:\d\d  )?"
 _TRACEBACK = re.compile(_TIME + r"Traceback \(most recent call last\):\s*")
 _HEADING = re.compile(_TIME + r"Encountered an error:\s*")
 _NEXT_RECORD = re.compile(r"(?:\x1b\[\d*m)*\d\d:\d\d:\d\d  ")
+_ERROR = re.compile(r"\s*(?:[\w.]*(?:Error|Exception): )?(?:\w+ )*\w*Error: ")
 _REMEMBERED_LINES = 400
 
 
@@ -57,11 +59,11 @@ def main(arguments: Sequence[str]) -> int:
 
 def hand_on(lines: Iterable[bytes], out: BinaryIO) -> list[str]:
     """Write what dbt says as it comes, but for tracebacks, and return the last lines of all."""
-    said: list[str] = []
+    said: deque[str] = deque(maxlen=_REMEMBERED_LINES)
     heading, is_traceback = b"", False
     for line in lines:
         text = line.decode(errors="replace")
-        said = [*said[-_REMEMBERED_LINES:], text.rstrip("\n")]
+        said.append(text.rstrip("\n"))
         if _TRACEBACK.match(text):
             heading, is_traceback = b"", True
         elif _HEADING.match(text) or (heading and not text.strip()):
@@ -70,7 +72,7 @@ def hand_on(lines: Iterable[bytes], out: BinaryIO) -> list[str]:
             _write(out, heading + line)
             heading, is_traceback = b"", False
     _write(out, heading)
-    return said
+    return list(said)
 
 
 def _write(out: BinaryIO, text: bytes) -> None:
@@ -83,7 +85,7 @@ def _write(out: BinaryIO, text: bytes) -> None:
 
 def explanation(said: Sequence[str], database: Path, *, is_interrupted: bool = False) -> str | None:
     """Return what made dbt fail and what to do, in one line; None where dbt has said it itself."""
-    text = "\n".join(said)
+    text = "\n".join(line for line in said if _ERROR.match(line))  # what a row holds is no error
     if is_interrupted or (said and "KeyboardInterrupt" in said[-3:]):
         return (
             "interrupted. What is published stays as it was; the next build keeps what this one has finished, "

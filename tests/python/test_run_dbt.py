@@ -64,7 +64,7 @@ def test_a_traceback_is_not_shown_and_what_follows_is(heading: str, colour: str)
         ("KeyboardInterrupt", "interrupted. What is published stays as it was"),
         ("IO Error: Could not write file: No space left on device", "there is no space left for x.duckdb: free some"),
         (
-            "Could not set lock on file: Conflicting lock is held in /usr/bin/python3 (PID 7) by user me. See",
+            "IO Error: Could not set lock on file: Conflicting lock is held in /bin/python3 (PID 7) by user me. See",
             "x.duckdb is open in python3 (process 7 of me): wait",
         ),
         ("IO Error: Could not set lock on file: Conflicting lock is held", "x.duckdb is open in another process: wait"),
@@ -81,7 +81,20 @@ def test_what_dbt_ended_with_is_told_in_one_line(error: str, words: str, monkeyp
 
 
 def test_a_test_that_failed_needs_no_more_words() -> None:
-    assert explanation(["Failure in test x", "Got 1 result, configured to fail if != 0"], Path("x.duckdb")) is None
+    said = ["Failure in test x", "Got 1 result, configured to fail if != 0", "Broken rule: x (tests/x.sql)"]
+    rows = [
+        "    tag: IO Error: No space left on device",
+        "    tag: KeyboardInterrupt",
+        "    tag: Could not set lock on file",
+    ]
+    assert explanation([*said, *rows], Path("x.duckdb")) is None
+
+
+@pytest.mark.parametrize("start", ["", "  ", "_duckdb.IOException: ", "  TransactionContext Error: Failed to commit: "])
+def test_a_full_disk_is_seen_however_dbt_tells_of_it(start: str) -> None:
+    line = explanation([f'{start}IO Error: Could not write file "x": No space left on device'], Path("x.duckdb"))
+    assert line is not None
+    assert "free some" in line
 
 
 @pytest.mark.parametrize("name", ["DBT_TARGET_PATH", "DBT_LOG_PATH", "DUCKDB_PATH"])
