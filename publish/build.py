@@ -164,12 +164,14 @@ def _artifact(path: Path) -> dict[str, Any]:
 def _refuse_unless_whole(target: Path, results: dict[str, Any], manifest: dict[str, Any]) -> None:
     command, arguments = results["args"].get("invocation_command", "dbt"), results["args"]
     command = command if len(command) <= LONGEST_COMMAND else f"{command[:LONGEST_COMMAND]}…"
-    if results["metadata"]["invocation_id"] != manifest["metadata"]["invocation_id"]:
-        raise PublishError(f"{target} holds the results of one dbt command and the manifest of another: run dbt build")
     if arguments["which"] in ONLY_LOOK:
         raise PublishError(
             f"the last dbt command was {command!r}, which wrote over what the build had left in {target}: "
             "run dbt build again, which keeps what it made; with --no-write-json, such commands leave it as it is"
+        )
+    if results["metadata"]["invocation_id"] != manifest["metadata"]["invocation_id"]:
+        raise PublishError(
+            f"{target} holds the results of one dbt command and the manifest of another, such as dbt ls: run dbt build"
         )
     if arguments["which"] != "build" or arguments.get("empty") or arguments.get("sample"):
         raise PublishError(f"the last dbt command was {command!r}, which isn't a whole build: run dbt build")

@@ -34,9 +34,11 @@ def limited_connection(
         config["threads"] = threads
     try:
         with duckdb.connect(str(database or ":memory:"), read_only=read_only, config=config) as connection:
-            yield connection
-    except (duckdb.Error, RuntimeError) as error:
-        raise_if_interrupted(error)  # for a query ends on Ctrl-C with an error of DuckDB's
-        raise
+            try:
+                yield connection
+            except (duckdb.Error, RuntimeError, KeyboardInterrupt) as error:
+                connection.interrupt()  # closing would wait for threads that are still at the query
+                raise_if_interrupted(error)  # for a query ends on Ctrl-C with an error of DuckDB's
+                raise
     finally:
         shutil.rmtree(spilled, ignore_errors=True)

@@ -23,7 +23,7 @@ from warehouse import PROJECT, Warehouse
 
 from extract.load import load
 from extract.rawzone import RawZone
-from publish.build import ONLY_LOOK, Build, Column, Mart, audit, kept_artifacts
+from publish.build import Build, Column, Mart, audit, kept_artifacts
 from publish.cli import main
 from publish.connection import limited_connection
 from publish.database import make, write_parquet
@@ -32,6 +32,7 @@ from publish.manifest import differences
 from publish.problems import problem
 from publish.run_dbt import explanation, keep_artifacts
 from publish.sets import PublishedSets
+from publish.summary import main as summary
 
 SAMPLE = PROJECT / "sample" / "convex-export.zip"
 # What a model said, and the key by which it is counted.
@@ -425,7 +426,9 @@ def test_without_results_of_dbt_it_says_what_to_do(place: BuiltPlace, tmp_path: 
     assert "run dbt build" in refused(place, tmp_path / "published")
 
 
-def test_a_warehouse_that_is_being_written_is_refused(place: BuiltPlace, tmp_path: Path) -> None:
+def test_a_warehouse_that_is_being_written_is_refused(
+    place: BuiltPlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     code = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(flush=True); sys.stdin.read()"
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", code, place.database], stdin=pipe, stdout=pipe) as writer:
@@ -434,13 +437,19 @@ def test_a_warehouse_that_is_being_written_is_refused(place: BuiltPlace, tmp_pat
         said = refused(place, tmp_path / "published")
         assert f"{place.database} is open in {Path(sys.executable).resolve().name} (process {writer.pid}" in said
         assert "wait until that is done" in said
+        for name, value in place.settings(tmp_path / "published").items():
+            monkeypatch.setenv(name, value)
+        assert summary() == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"summary: {place.database} is open in ")
+        assert f"(process {writer.pid}" in line
         with pytest.raises(duckdb.IOException) as caught:
             duckdb.connect(str(place.database), read_only=True)
         assert f"(process {writer.pid}" in (explanation(str(caught.value).splitlines(), place.database) or "")
         writer.kill()
 
 
-@pytest.mark.parametrize("which", sorted(ONLY_LOOK))
+@pytest.mark.parametrize("which", ["show", "list"])
 def test_a_command_that_only_looks_hinders_no_publication_where_make_has_built(
     place: BuiltPlace, tmp_path: Path, which: str
 ) -> None:
