@@ -183,7 +183,7 @@ def test_the_mart_and_the_convex_table_of_the_guide_build(warehouse: Warehouse, 
     warehouse.run("build", "--select", "model_errors", "stg_convex__stats_cache")
     assert warehouse.rows("select stats_key, stats, updated_at from stg_convex__stats_cache") == []
     columns = warehouse.rows("select column_name from (describe stg_convex__stats_cache)")
-    assert {name for (name,) in columns} == {*re.findall(r"^        - name: (\w+)", staged, re.MULTILINE)}
+    assert {name for (name,) in columns} == {*re.findall(r"^      - name: (\w+)", staged, re.MULTILINE)}
 
 
 def test_a_wrong_edit_of_a_model_is_told_with_the_column_or_the_value(warehouse: Warehouse, project: Path) -> None:
