@@ -20,12 +20,22 @@ PYTHON := $(or $(PYTHON),python3)
 VENV := .venv$(APART)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+DBT := $(BIN)/python -m publish.run_dbt
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 
+# What people do every day, in this order; `make help` lists the rest after it.
+EVERY_DAY := build diff console sync push docs lint governance fix test
+
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' -v first='$(EVERY_DAY)' ' \
+		/^[a-z-]+:.*## / { text[$$1] = sprintf("  make %-14s %s", $$1, $$2); names[++count] = $$1 } \
+		END { \
+			print "Every day:"; \
+			for (n = split(first, daily, " "); i++ < n;) { print text[daily[i]]; listed[daily[i]] } \
+			print "\nThe rest:"; \
+			for (i = 1; i <= count; i++) if (!(names[i] in listed)) print text[names[i]] }' $(MAKEFILE_LIST)
 
 .PHONY: env
 env: $(DEV) ## the environment in .venv/, with the tools that check the project
@@ -50,7 +60,7 @@ build: $(RUNTIME) ## the warehouse, from what has landed or else from the sample
 	@$(BIN)/python seeds/check.py
 	@$(BIN)/python -m publish.sample
 	$(BIN)/python -m extract load --if-empty sample/convex-export.zip
-	$(WITH_ENV) $(BIN)/dbt --quiet build
+	$(WITH_ENV) $(DBT) --quiet build
 	$(BIN)/python -m publish
 	@$(BIN)/python -m publish.summary
 
@@ -59,7 +69,7 @@ diff: $(RUNTIME) ## the rows that your edit changes: built and compared with wha
 	@$(BIN)/python seeds/check.py >&2
 	@$(BIN)/python -m publish.sample
 	@$(BIN)/python -m extract load --if-empty sample/convex-export.zip >&2
-	@$(WITH_ENV) $(BIN)/dbt --quiet build $(if $(SELECT),--select '$(SELECT)') >&2
+	@$(WITH_ENV) $(DBT) --quiet build $(if $(SELECT),--select '$(SELECT)') >&2
 	@$(BIN)/python -m publish diff $(if $(LIMIT),--limit $(LIMIT)) $(if $(MARKDOWN),--markdown) $(SET)
 
 .PHONY: sync
@@ -77,7 +87,7 @@ console: $(DEV) ## a read-only SQL shell on what is published; takes SQL on stdi
 # dbt's own docs go to a place of their own: what dbt build has left in target/ stays, and can be published again.
 .PHONY: docs
 docs: build $(DEV) ## the documentation site in site/, which works from the disk (SAMPLE_ROWS=10 of each table, 0: none)
-	$(WITH_ENV) $(BIN)/dbt --quiet docs generate --target-path $${DBT_TARGET_PATH:-target}/docs
+	$(WITH_ENV) $(DBT) --quiet docs generate --target-path $${DBT_TARGET_PATH:-target}/docs
 	$(BIN)/python -m docsite $(if $(SAMPLE_ROWS),--sample-rows $(SAMPLE_ROWS))
 
 # What is quick goes first, two at a time.
@@ -122,7 +132,7 @@ types: $(DEV) ## types of the Python code
 
 .PHONY: parse
 parse: $(DEV) ## the dbt project, with deprecations as errors
-	$(BIN)/dbt --quiet parse --no-partial-parse --target-path $${DBT_TARGET_PATH:-target}/parse --warn-error-options '{"error": ["Deprecations"]}'
+	$(DBT) --quiet parse --no-partial-parse --target-path $${DBT_TARGET_PATH:-target}/parse --warn-error-options '{"error": ["Deprecations"]}'
 
 .PHONY: governance
 governance: $(DEV) ## the conventions of the dbt project, each with how to mend it (report: target/governance/report.md)
@@ -211,7 +221,7 @@ $(EXAMPLE_DATA)/.published: sample/convex-export.zip dbt_project.yml profiles.ym
 		$(shell find extract functions macros models publish seeds -type f ! -name '*.pyc' 2>/dev/null)
 	rm -rf $(EXAMPLE_DATA)
 	$(EXAMPLE_SETTINGS) $(BIN)/python -m extract load sample/convex-export.zip
-	$(EXAMPLE_SETTINGS) $(BIN)/dbt --quiet build
+	$(EXAMPLE_SETTINGS) $(DBT) --quiet build
 	$(EXAMPLE_SETTINGS) $(BIN)/python -m publish
 	@touch $@
 

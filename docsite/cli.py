@@ -11,6 +11,7 @@ from extract.command import TRACEBACK_HELP
 from extract.errors import ExtractError
 from extract.settings import setting
 from publish.errors import PublishError
+from publish.problems import remedy
 from publish.sets import PublishedSets, publish_dir
 
 
@@ -21,8 +22,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         published = PublishedSets(publish_dir(options.publish_dir)).find(None)
         target = options.target or Path(setting("DBT_TARGET_PATH", "target") or "target") / "docs"
         site = write_site(Path(), target, published, options.out, options.sample_rows)
-    except (DocsError, PublishError, ExtractError, OSError) as error:
-        print(f"docsite: {error}", file=sys.stderr)
+    except (DocsError, PublishError, ExtractError) as error:
+        print(f"docsite: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        where, reason = error.filename or options.out, error.strerror or error
+        print(f"docsite: {where}: {reason}. The site is as it was: {remedy(error)}", file=sys.stderr)
         return 1
     print(f"{site.pages} pages: open {options.out / 'index.html'} in a browser")
     for problem in site.problems:

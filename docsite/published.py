@@ -10,6 +10,7 @@ from docsite.errors import DocsError
 from docsite.project import Function, Table
 from extract.paths import as_pattern
 from publish.manifest import Manifest
+from publish.problems import first_line, problem
 from publish.sql import literal, quoted
 
 
@@ -39,7 +40,7 @@ class PublishedSet:
         try:
             self._database = duckdb.connect(str(directory / "palettes.duckdb"), read_only=True)
         except duckdb.Error as error:
-            raise DocsError(f"{directory} can't be read ({error}): run make build") from error
+            raise DocsError(problem(directory / "palettes.duckdb", error, "run make build")) from error
 
     def __enter__(self) -> "PublishedSet":
         return self
@@ -67,5 +68,10 @@ class PublishedSet:
     def _query(self, query: str) -> list[tuple[Any, ...]]:
         try:
             return self._database.execute(query).fetchall()
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            reason = first_line(error)
+            raise DocsError(
+                f"{self._directory} isn't of the project as it is now ({reason}): run make build"
+            ) from error
         except duckdb.Error as error:
-            raise DocsError(f"{self._directory} isn't of the project as it is now ({error}): run make build") from error
+            raise DocsError(problem(self._directory, error, "run make build")) from error

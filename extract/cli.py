@@ -9,8 +9,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Column, Table
+from rich.cells import cell_len
 
 from extract import __version__
 from extract.client import ApiError, Client, NoAnswer, Unreachable
@@ -93,6 +92,16 @@ COMPACT = """\
 Fold all runs into one full run, so that a build reads each document once. The folded runs are deleted by a later
 compact, when the one that stands for them is a day old (--keep): until then, a build that began earlier can read them.
 What lands does the same by itself where many small runs stand: see --compact-after of load, snapshot and sync.
+"""
+STATUS = """\
+Show what the raw zone holds: its runs, how many documents each table has by now, and how old the newest run is.
+
+Runs that a folded one stands for are told in one line. A sync that was cut, and goes on with the next, is told too.
+With --json, up to which point a sync has come (sync), and everything that run.json says of each run.
+
+examples:
+  python -m extract status
+  python -m extract status --json | jq .age_seconds
 """
 LONGEST_WATCH_PAUSE = 600
 
@@ -210,7 +219,11 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_compact)
 
     command = commands.add_parser(
-        "status", parents=[shared], help="what the raw zone holds", description=status.__doc__
+        "status",
+        parents=[shared],
+        help="what the raw zone holds",
+        description=STATUS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.set_defaults(run=_status)
     return parser
@@ -313,7 +326,8 @@ def _sync(options: argparse.Namespace) -> None:
         _print_landed(run, zone, options.json)
         _keep_small(zone, after, options.json)
     elif options.json:
-        print(json.dumps({"run_id": None}))
+        looked_at = {"deployment": client.deployment.url, "tables": [*map(str, selection.names())]}
+        print(json.dumps({"run_id": None} | looked_at | {"up_to": sync.up_to}))
     else:
         print(f"nothing has changed on {client.deployment.url}")
 
@@ -401,7 +415,8 @@ def _print_run(run: RunSummary, zone: RawZone) -> None:
     if run.rejected:
         print(f"  what was set aside is in {zone.directory / run.run_id / REJECTED_FILE}")
     if run.skipped:
-        print(f"  left out: {', '.join(run.skipped)} (--only lands one of them)")
+        reason = "not followed, skipped, or written by this project; --only TABLE lands such a table, and no other"
+        print(f"  left out: {', '.join(run.skipped)} ({reason})")
     for note in run.notes:
         print(f"  note: {visible(note)}")
 
@@ -415,29 +430,38 @@ def _status(options: argparse.Namespace) -> None:
 
 
 def _print_status(found: Status) -> None:
-    console = Console(markup=False)
     if not found.runs:
-        console.print(f"{found.raw_dir} holds no run yet: land one with python -m extract load PATH", highlight=False)
+        print(f"{found.raw_dir} holds no run yet: land one with python -m extract load PATH")
         return
-    run_id = Column("run", min_width=len(found.runs[0].run_id), no_wrap=True)
-    runs = Table(run_id, "kind", "source", "tables", "documents", "bytes", "set aside")
+    runs = [("run", "kind", "tables", "documents", "bytes", "set aside", "source")]
     for run in found.runs:
         rows, size = sum(t.rows for t in run.tables), sum(t.bytes for t in run.tables)
         source = f"{run.source['type']} {run.source['name']}"
-        runs.add_row(run.run_id, run.kind, source, f"{len(run.tables)}", f"{rows:,}", _size(size), f"{run.rejected:,}")
-    console.print(runs)
-    tables = Table("table", "current documents")
-    for name, count in found.current.items():
-        tables.add_row(name, f"{count:,}")
-    console.print(tables)
-    console.print(f"newest run: {timedelta(seconds=round(found.age_seconds or 0))} ago", highlight=False)
+        counts = f"{len(run.tables)}", f"{rows:,}", _size(size), f"{run.rejected:,}"
+        runs.append((run.run_id, run.kind, *counts, visible(source)))
+    _print_columns(runs, "<<>>>><")
+    print()
+    tables = [("table", "current documents"), *((name, f"{count:,}") for name, count in found.current.items())]
+    _print_columns(tables, "<>")
+    print()
+    print(f"newest run: {timedelta(seconds=round(found.age_seconds or 0))} ago")
     if found.folded:
         size = _size(sum(run.bytes for run in found.folded))
-        runs_there = _plural(len(found.folded), "folded run")
-        console.print(f"{runs_there} ({size}) stay for a day, for builds that began before", highlight=False)
+        print(f"{_plural(len(found.folded), 'folded run')} ({size}) stay for a day, for builds that began before")
     if found.unfinished_sync:
         pages = _plural(found.unfinished_sync["pages"], "page")
-        console.print(f"unfinished sync: {pages} received and not landed yet; python -m extract sync goes on")
+        print(f"unfinished sync: {pages} received and not landed yet; python -m extract sync goes on")
+
+
+def _print_columns(rows: Sequence[tuple[str, ...]], sides: str) -> None:
+    """Print rows in columns, each at its side (`<` or `>`). No line is cut: a narrow terminal wraps the last column."""
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = []
+        for text, side, width in zip(row, sides, widths, strict=True):
+            space = " " * (width - cell_len(text))
+            cells.append(space + text if side == ">" else text + space)
+        print("  ".join(cells).rstrip())
 
 
 def _plural(count: int, noun: str) -> str:

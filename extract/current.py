@@ -66,9 +66,18 @@ def _asked(query: str, files: Sequence[Path], parameters: dict[str, Any]) -> tup
             duckdb.connect(config={"memory_limit": MEMORY_LIMIT, "temp_directory": spill}) as connection,
         ):
             (row,) = connection.execute(query, {"files": [*map(as_pattern, files)], **parameters}).fetchall()
-    except (duckdb.Error, OSError, RuntimeError) as error:
+    except OSError as error:
+        raise ExtractError(
+            f"can't write to {tempfile.gettempdir()} ({error.strerror}): free some space, or set TMPDIR"
+        ) from error
+    except (duckdb.Error, RuntimeError) as error:
         raise_if_interrupted(error)
         reason = str(error).partition("\n")[0]  # what follows shows the place in the query
+        if isinstance(error, duckdb.OutOfMemoryException):
+            raise ExtractError(
+                f"counting {files[-1].stem} needs more than {MEMORY_LIMIT} and the space in {tempfile.gettempdir()} "
+                f"({reason}): set TMPDIR to a larger disk"
+            ) from error
         raise ExtractError(
             f"the files of {files[-1].stem} in {files[-1].parents[1]} can't be read: {reason}"
         ) from error

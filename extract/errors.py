@@ -5,7 +5,7 @@ class ExtractError(Exception):
     """What went wrong and what to do about it, in one line."""
 
 
-def raise_if_interrupted(error: Exception) -> None:
+def raise_if_interrupted(error: BaseException) -> None:
     """Raise KeyboardInterrupt where DuckDB hands on a Ctrl-C as an error of its own, or as Arrow's."""
     if "interrupted" in str(error).lower():
         raise KeyboardInterrupt from error

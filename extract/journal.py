@@ -77,7 +77,11 @@ class Journal:
                 self.notes[number] = _note(self.read(number))
         except FileNotFoundError:
             return
-        except (OSError, ValueError, TypeError) as error:
+        except OSError as error:
+            raise ExtractError(
+                f"{error.filename} can't be read ({error.strerror}): see that this user may read it"
+            ) from error
+        except (ValueError, TypeError) as error:
             raise ExtractError(
                 f"{self.directory} can't be read ({error}): delete it, and what it holds is fetched again"
             ) from error

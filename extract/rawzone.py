@@ -266,8 +266,13 @@ class RawZone:
         path = self.directory / run_id / RUN_FILE
         try:
             return RunSummary.from_json(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ExtractError(f"{path} can't be read ({error}): restore it, or delete the run's folder") from error
+        except FileNotFoundError as error:
+            raise ExtractError(f"{path} is gone: restore it, or delete the run's folder") from error
+        except OSError as error:  # the run may be whole
+            raise ExtractError(f"{path} can't be read ({error.strerror}): see that this user may read it") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            reason = f"it holds no {error}" if isinstance(error, KeyError) else error
+            raise ExtractError(f"{path} can't be read ({reason}): restore it, or delete the run's folder") from error
 
     def newest(self) -> RunSummary | None:
         """Return the newest visible run's summary. Raises ExtractError if it can't be read."""
@@ -338,9 +343,13 @@ class RawZone:
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
-            except OSError as error:
+            except BlockingIOError as error:
                 raise ZoneBusy(
                     f"another process is writing to {self.directory}: wait until it is done, then try again"
+                ) from error
+            except OSError as error:
+                raise ExtractError(
+                    f"{self.directory / name} can't be locked ({error.strerror}): set RAW_DIR to a disk that has locks"
                 ) from error
             yield
 

@@ -96,6 +96,8 @@ class Sync:
         self._progress = progress
         self._allow_shrink = allow_shrink
         self._expected: int | None = None
+        self.up_to: int | None = None
+        """The time of the state in which nothing new was found, in nanoseconds since 1970."""
         self._source: PageSource = DataSync(client)
         self._journal = Journal(zone)
         self._is_open = False
@@ -125,7 +127,7 @@ class Sync:
             except NoDataSync:
                 self._fall_back()
             except _Overtaken:
-                self._restart("another run has landed since: every table comes anew")
+                self._restart(self._overtaken())
             except _Unsure:
                 continue
             except FunctionError as error:
@@ -179,7 +181,7 @@ class Sync:
                 header.forgotten = {table: page for table, page in header.forgotten.items() if page > landed}
             header.covered = max(header.covered, state.sync["page"])
         elif header and header.lineage != lineage(state):
-            self._restart("another run has landed since the last sync: every table comes anew")
+            self._restart(self._overtaken())
         elif not header and state and state.sync and state.cursor:
             self._begin(state, is_full=False, api=state.sync["api"])
         elif not header:
@@ -197,6 +199,15 @@ class Sync:
         self._report(reason)
         self._begin(self._zone.newest(), is_full=True, api=self._source.name)
         self._header.notes.append(reason)
+
+    def _overtaken(self) -> str:
+        state = self._zone.newest()
+        if not state:
+            return "the runs that the last sync landed are gone: every table comes anew"
+        return (
+            f"run {state.run_id} ({state.source['type']} {state.source['name']}) has landed since the last sync, and "
+            "changes can't be followed from there: every table comes anew, once"
+        )
 
     def _fall_back(self) -> None:
         """Go on with the older API. Each start looks whether the newer one is there."""
@@ -249,6 +260,7 @@ class Sync:
         gone = {table for table in absent if known.get(str(table)) or table in self._changed(0, point)}
         if not gone and not self._changed(0, point):
             self._cover(after, point)
+            self.up_to = self._journal.read(point).status.snapshotTs
             self._journal.drop(point - 1)  # of pages without changes, only the last cursor matters
             return None
         quiet = {*self._tables} - self._changed(point, self._reach_up_to_date())

@@ -9,6 +9,7 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 
 from governance.errors import GovernanceError
+from publish.run_dbt import colours
 
 STRICT = ("--warn-error-options", '{"error": ["Deprecations", "InvalidMacroAnnotation"]}')
 
@@ -35,7 +36,7 @@ def make_artefacts(directory: Path) -> None:
 
 def _dbt(*arguments: str) -> None:
     try:
-        result: dbtRunnerResult = dbtRunner().invoke(["--quiet", *arguments])
+        result: dbtRunnerResult = dbtRunner().invoke(["--quiet", colours(), *arguments])
     finally:
         DuckDBConnectionManager.close_all_connections()  # it would keep others out until this process ends
     if not result.success:

@@ -19,18 +19,23 @@ from governance.report import report
 def main(arguments: Sequence[str] | None = None) -> int:
     """Judge the project in the working directory, and return the exit code."""
     _parser().parse_args(arguments)
+    directory = Path("target")
     try:
-        directory = Path(setting("DBT_TARGET_PATH") or "target") / "governance"
+        directory = Path(setting("DBT_TARGET_PATH") or directory) / "governance"
         make_artefacts(directory)
         rules = judge(directory)
+        manifest, catalog = (
+            json.loads((directory / f"{name}.json").read_text(encoding="utf-8")) for name in ("manifest", "catalog")
+        )
+        text = report(rules, coverage(manifest, catalog))
+        (directory / "report.md").write_text(text, encoding="utf-8")
     except (GovernanceError, ExtractError) as error:
         print(f"governance: {error}", file=sys.stderr)
         return 1
-    manifest, catalog = (
-        json.loads((directory / f"{name}.json").read_text(encoding="utf-8")) for name in ("manifest", "catalog")
-    )
-    text = report(rules, coverage(manifest, catalog))
-    (directory / "report.md").write_text(text, encoding="utf-8")
+    except OSError as error:
+        where = error.filename or directory
+        print(f"governance: {where}: {error.strerror or error}; DBT_TARGET_PATH names another place", file=sys.stderr)
+        return 1
     print(text)
     if broken := sum(bool(rule.breaches) for rule in rules):
         print(f"governance: {broken} rules are broken; mend what is listed above", file=sys.stderr)

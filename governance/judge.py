@@ -43,7 +43,12 @@ def judge(artefacts: Path, project: Path = Path()) -> list[Rule]:
     Raises GovernanceError when the rules can't be read or run.
     """
     _refuse_a_folder_that_dbt_bouncer_gets_wrong()
-    config = yaml.safe_load((project / CONFIG).read_text(encoding="utf-8"))
+    try:
+        config = yaml.safe_load((project / CONFIG).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise GovernanceError(f"{CONFIG} can't be read ({error.strerror}): start in the project's folder") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise GovernanceError(f"{CONFIG} is no YAML: {' '.join(str(error).split())}") from error
     config["custom_checks_dir"] = str((project / config["custom_checks_dir"]).resolve())
     config["dbt_artifacts_dir"] = str(artefacts.resolve())
     settled = artefacts / CONFIG.name

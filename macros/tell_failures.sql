@@ -1,10 +1,11 @@
 {#
     Says of each data test that failed which rule is broken, how to mend it and by which rows; dbt itself gives only their
-    number. The rule is the description of the test. Five rows are shown, each value in up to 60 characters, and what would
+    number. Of a model that its own unit test could not run it names the file; dbt names the page that the test is on. The rule is the description of the test. Five rows are shown, each value in up to 60 characters, and what would
     steer a terminal or turn its text around as U+FFFD. `print` shows with `--quiet` too.
 #}
 {% macro tell_failures(results) %}
     {% if execute %}
+        {% do tell_broken_models(results) %}
         {% for result in results if result.status == 'fail' and result.node.resource_type == 'test' %}
             {% set test = result.node %}
             {% set lines = ['Broken rule: ' ~ test.name ~ ' (' ~ test.original_file_path ~ ')'] %}
@@ -30,4 +31,19 @@
             {% do print('\n' ~ lines | join('\n')) %}
         {% endfor %}
     {% endif %}
+{% endmacro %}
+
+
+{% macro tell_broken_models(results) %}
+    {% for result in results if result.status == 'error' and result.node.resource_type == 'unit_test' %}
+        {% set model = graph.nodes.get('model.' ~ project_name ~ '.' ~ result.node.model) %}
+        {% if model %}
+            {% set lines = ['Broken model: ' ~ model.name ~ ' (' ~ model.original_file_path ~ '). Its unit test ' ~ result.node.name ~ ' could not run it'] %}
+            {% for line in (result.message | string).splitlines() if ' Error: ' in line %}
+                {% do lines.append('  ' ~ line | trim) %}
+            {% endfor %}
+            {% do lines.append('  LINE n is a line of the compiled SQL: dbt compile --select ' ~ model.name) %}
+            {% do print('\n' ~ lines | join('\n')) %}
+        {% endif %}
+    {% endfor %}
 {% endmacro %}

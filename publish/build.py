@@ -13,12 +13,17 @@ from extract.paths import path_of
 from extract.rawzone import RawZone, RunSummary
 from extract.settings import setting
 from publish.errors import PublishError
+from publish.problems import problem, remedy
 from publish.sql import quoted
 
 DEFAULT_DATABASE = "data/build.duckdb"
 PASSED = {"success", "pass", "warn", "no-op"}
 """How dbt ends what is well. A test that may fail ends with `warn`, and so does one whose limit isn't reached."""
 NAMES_IN_AN_ERROR = 10
+LONGEST_COMMAND = 60
+ARTIFACTS = ("run_results.json", "manifest.json")
+ONLY_LOOK = {"show", "compile", "list", "parse", "generate"}
+"""The commands of dbt that change no table, and yet write over what a build has left."""
 
 
 def database_path() -> Path:
@@ -119,10 +124,11 @@ def audit(target: Path, database: Path, zone: RawZone, newer_runs_ok: bool = Fal
     `target` is where dbt leaves its results. With `newer_runs_ok`, the raw zone may hold more. Raises PublishError with
     the names of what failed, or with what else keeps the build from being published.
     """
-    results, manifest = artifact(target / "run_results.json"), artifact(target / "manifest.json")
+    rows = _read_runs(database)
+    results, manifest = artifacts(target)
     try:
         _refuse_unless_whole(target, results, manifest)
-        runs = _source_runs(database, results["metadata"]["invocation_id"])
+        runs = _source_runs(database, rows, results["metadata"]["invocation_id"])
         _refuse_unless_current(zone, runs, newer_runs_ok)
         summaries = zone.summaries(run.run_id for run in runs)
         samples = {run.run_id for run in summaries if run.is_sample}
@@ -143,18 +149,53 @@ def audit(target: Path, database: Path, zone: RawZone, newer_runs_ok: bool = Fal
         raise PublishError(f"{target} isn't what this version of dbt writes ({error!r}): run dbt build") from error
 
 
-def artifact(path: Path) -> dict[str, Any]:
-    """Return what dbt left in a file. Raises PublishError if it can't be read."""
+def kept_artifacts(target: Path) -> Path:
+    """Return the folder in which `make` keeps what the last build has left."""
+    return target / "last_build"
+
+
+def artifacts(target: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the results and the manifest of the last dbt command that may have changed a table.
+
+    Raises PublishError if they can't be read.
+    """
+    results, manifest = (_artifact(target / name) for name in ARTIFACTS)
+    try:
+        has_looked = results["args"]["which"] in ONLY_LOOK
+        if has_looked or results["metadata"]["invocation_id"] != manifest["metadata"]["invocation_id"]:
+            kept = kept_artifacts(target)
+            if all((kept / name).is_file() for name in ARTIFACTS):
+                kept_results, kept_manifest = (_artifact(kept / name) for name in ARTIFACTS)
+                if has_looked or kept_results["metadata"]["invocation_id"] == results["metadata"]["invocation_id"]:
+                    return kept_results, kept_manifest
+    except (KeyError, TypeError) as error:
+        raise PublishError(f"{target} isn't what this version of dbt writes ({error!r}): run dbt build") from error
+    return results, manifest
+
+
+def _artifact(path: Path) -> dict[str, Any]:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except FileNotFoundError as error:
+        raise PublishError(f"there is no {path}: run dbt build") from error
+    except OSError as error:
+        raise PublishError(f"{path} can't be read ({error.strerror}): {remedy(error)}") from error
+    except ValueError as error:
         raise PublishError(f"{path} can't be read ({error}): run dbt build") from error
 
 
 def _refuse_unless_whole(target: Path, results: dict[str, Any], manifest: dict[str, Any]) -> None:
     command, arguments = results["args"].get("invocation_command", "dbt"), results["args"]
+    command = command if len(command) <= LONGEST_COMMAND else f"{command[:LONGEST_COMMAND]}…"
+    if arguments["which"] in ONLY_LOOK:
+        raise PublishError(
+            f"the last dbt command was {command!r}, which wrote over what the build had left in {target}: "
+            "run dbt build again, which keeps what it made; with --no-write-json, such commands leave it as it is"
+        )
     if results["metadata"]["invocation_id"] != manifest["metadata"]["invocation_id"]:
-        raise PublishError(f"{target} holds the results of one dbt command and the manifest of another: run dbt build")
+        raise PublishError(
+            f"{target} holds the results of one dbt command and the manifest of another, such as dbt ls: run dbt build"
+        )
     if arguments["which"] != "build" or arguments.get("empty") or arguments.get("sample"):
         raise PublishError(f"the last dbt command was {command!r}, which isn't a whole build: run dbt build")
 
@@ -192,24 +233,22 @@ def _listed(names: list[str]) -> str:
     return shown if len(names) <= NAMES_IN_AN_ERROR else f"{shown} and {len(names) - NAMES_IN_AN_ERROR} more"
 
 
-def _source_runs(database: Path, invocation_id: str) -> list[SourceRun]:
+def _read_runs(database: Path) -> list[tuple[Any, ...]]:
     columns = "invocation_id, run_id, kind, snapshot_ts, source_type, source_name"
     query = f"select {columns} from raw.build_runs order by run_id"  # noqa: S608 - columns of ours
     try:
         with duckdb.connect(str(database), read_only=True) as connection:
-            rows = connection.execute(query).fetchall()
+            return connection.execute(query).fetchall()
     except duckdb.Error as error:
-        raise PublishError(f"{database} can't be read ({first_line(error)}): run dbt build") from error
+        raise PublishError(problem(database, error, "run dbt build")) from error
+
+
+def _source_runs(database: Path, rows: list[tuple[Any, ...]], invocation_id: str) -> list[SourceRun]:
     if not rows:
         raise PublishError(f"no run had landed when {database} was built: python -m extract load PATH, then dbt build")
     if {row[0] for row in rows} != {invocation_id}:
         raise PublishError(f"{database} was made by another dbt command than the last one: run dbt build")
     return [SourceRun(*row[1:]) for row in rows]
-
-
-def first_line(error: duckdb.Error) -> str:
-    """Return what DuckDB says, without the query."""
-    return str(error).split("\n", 1)[0]
 
 
 def _refuse_unless_current(zone: RawZone, runs: list[SourceRun], newer_runs_ok: bool) -> None:

@@ -69,8 +69,9 @@ without it, the current set. Each difference is a line on stdout, and the exit c
 DIFF = """\
 Compare what the last build made, as it is in DUCKDB_PATH, with a published set: the tables, columns, descriptions and
 functions that came, went or changed, and the rows that did, by the columns that name a row, with a few of each. SET is
-a build id or a directory; without it, the current set. Nothing is published, and nothing is built: make diff does both
-steps, dbt build and this.
+a build id or a directory; without it, the current set. The first line tells what changes for the app: in the tables
+that an exposure of type application names. Nothing is published, and nothing is built: make diff does both steps, dbt
+build and this.
 
 The exit code is 0 with or without differences; with --exit-code it is 1 if there is any, as git diff has it.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 
+from extract.errors import raise_if_interrupted
 from extract.limits import limits
 
 MEMORY_LIMIT = "1GB"
@@ -32,6 +33,11 @@ def limited_connection(
     }
     try:
         with duckdb.connect(str(database or ":memory:"), read_only=read_only, config=config) as connection:
-            yield connection
+            try:
+                yield connection
+            except (duckdb.Error, RuntimeError, KeyboardInterrupt) as error:
+                connection.interrupt()  # closing would wait for threads that are still at the query
+                raise_if_interrupted(error)  # for a query ends on Ctrl-C with an error of DuckDB's
+                raise
     finally:
         shutil.rmtree(spilled, ignore_errors=True)

@@ -1,5 +1,6 @@
 """A read-only SQL shell on what is published: DuckDB's own, opened with a greeting that says what is there."""
 
+import os
 import sys
 import sysconfig
 from collections.abc import Sequence
@@ -14,9 +15,11 @@ from extract.command import become
 from extract.limits import limits
 from extract.text import visible
 from publish.errors import PublishError
+from publish.problems import problem
 from publish.sql import literal
 
 MEMORY_LIMIT = "4GB"
+COLOURED = ("highlight", "highlight_errors", "highlight_results")
 TABLES = """
     select table_name, comment from duckdb_tables() where schema_name = 'main'
     union all
@@ -38,9 +41,17 @@ def open_console(published: Path, arguments: Sequence[str]) -> NoReturn:
     if not shell.is_file():
         raise PublishError(f"there is no {shell}: make env installs DuckDB's shell (duckdb-cli)")
     path = published / "palettes.duckdb"
-    if sys.stdin.isatty() and sys.stdout.isatty():
-        _greet(path)
-    become(str(shell), ["-readonly", *_settings(), *arguments, str(path)])
+    is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    _look_at(path, greets=is_terminal)
+    become(str(shell), ["-readonly", *_options(arguments), *_settings(), *arguments, str(path)])
+
+
+def _options(arguments: Sequence[str]) -> list[str]:
+    """Return the shell's options: nothing of ~/.duckdbrc, which may print, and empty cells for nulls in CSV."""
+    options = [] if "-init" in arguments else ["-no-init"]
+    if os.environ.get("NO_COLOR"):  # which the shell doesn't know
+        options += [word for what in COLOURED for word in ("-cmd", f".{what} off")]
+    return [*options, "-nullvalue", ""] if "-csv" in arguments else options
 
 
 def _settings() -> list[str]:
@@ -49,12 +60,15 @@ def _settings() -> list[str]:
     return [word for command in commands for word in ("-cmd", command)]
 
 
-def _greet(path: Path) -> None:
+def _look_at(path: Path, *, greets: bool) -> None:
+    """See that the database can be opened, and greet with what it has. Raises PublishError."""
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
+            if not greets:
+                return
             tables, functions = (connection.execute(query).fetchall() for query in (TABLES, FUNCTIONS))
     except duckdb.Error as error:
-        raise PublishError(f"{path} can't be opened ({error}): run make build") from error
+        raise PublishError(problem(path, error, "run make build")) from error
     console = Console(highlight=False)
     for title, rows in (("tables", tables), ("functions: from top_tags('mood', n := 20)", functions)):
         table = Table(title=title, title_justify="left", box=None, show_header=False, pad_edge=False)

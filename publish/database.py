@@ -14,6 +14,7 @@ import duckdb
 from publish.build import Build, Mart
 from publish.connection import limited_connection
 from publish.errors import PublishError
+from publish.problems import first_line
 from publish.sql import literal, moved, quoted
 
 STORAGE_VERSION = "v1.4.0"
@@ -40,7 +41,7 @@ def write_database(build: Build, path: Path, git_commit: str | None, step: Progr
         made_of = functions_and_views(connection, build.catalog, views, path.parent).values()
     internal = {relation.name for relation in build.internal}
     with limited_connection(path.parent, path) as connection:
-        _make(connection, [moved(statement, build.catalog, internal) for statement in made_of])
+        make(connection, [moved(statement, build.catalog, internal) for statement in made_of])
         for mart in build.marts:
             _describe(connection, mart)
         _comment_functions(connection, build)
@@ -97,20 +98,20 @@ def functions_and_views(
     }
 
 
-def _make(connection: duckdb.DuckDBPyConnection, statements: list[str]) -> None:
-    """Execute statements that may need each other, in whatever order that works."""
+def make(connection: duckdb.DuckDBPyConnection, statements: list[str]) -> None:
+    """Execute statements that may need each other, in whatever order works. Raises duckdb.Error or PublishError."""
     while statements:
         failed = {}
         for statement in statements:
             try:
                 connection.execute(statement)
-            except duckdb.Error as error:
+            except (duckdb.CatalogException, duckdb.BinderException) as error:  # it may need another first
                 failed[statement] = error
         if len(failed) == len(statements):
             statement, error = next(iter(failed.items()))
             what, name = statement.split()[1:3]
             raise PublishError(
-                f"the {what.lower()} {name} can't be published, for it needs what isn't public: {error}"
+                f"the {what.lower()} {name} can't be published, for it needs what isn't public: {first_line(error)}"
             ) from error
         statements = [*failed]
 

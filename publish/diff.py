@@ -4,17 +4,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Any, Literal
 
 import duckdb
 
 from extract.rawzone import RawZone
-from publish.build import Mart, artifact, audit, catalog_of, first_line, marts
+from publish.build import Mart, artifacts, audit, catalog_of, marts
 from publish.connection import limited_connection
 from publish.database import functions_and_views
 from publish.diff_rows import Change, Rows, compared_rows
 from publish.errors import PublishError
 from publish.manifest import Manifest
+from publish.problems import first_line, problem, remedy
 from publish.sql import is_same, literal, moved, quoted
 
 MEMORY_LIMIT = "4GB"
@@ -60,6 +61,8 @@ class Comparison:
     """Why differences may have another cause than one's edit, a sentence each."""
     differences: list[Difference]
     unchanged: list[str]
+    for_app: list[str]
+    """The tables and functions that an application uses, as the exposures tell."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,8 @@ def compare(
     `target` is where dbt leaves its results. The build needn't be whole; what keeps it from being published is noted.
     Raises PublishError if either side can't be read.
     """
-    manifest, models = Manifest.read(published), marts(artifact(target / "manifest.json"))
+    manifest, project = Manifest.read(published), artifacts(target)[1]
+    models = marts(project)
     if not database.is_file():
         raise PublishError(f"there is no build at {database}: run dbt build")
     try:
@@ -109,8 +113,8 @@ def compare(
         ):
             build = catalog_of(database)
             before = f"{build}_published"
-            for catalog, path in ((build, database), (before, published / "palettes.duckdb")):
-                connection.execute(f"attach {literal(str(path))} as {quoted(catalog)} (read_only)")
+            _attach(connection, database, build, "run dbt build")
+            _attach(connection, published / "palettes.duckdb", before, "publish anew, with make build")
             notes = _notes(connection, manifest, target, database, build, zone)
             old = _side(connection, before, Path(folder))
             new = _as_published(_side(connection, build, Path(folder)), models)
@@ -118,10 +122,28 @@ def compare(
             differences += _compared_functions(old, new)
     except duckdb.Error as error:
         reason = first_line(error)
-        raise PublishError(f"{database} can't be compared with {published} ({reason}): run dbt build") from error
+        raise PublishError(f"{database} can't be compared with {published} ({reason}): {remedy(error)}") from error
+    except OSError as error:
+        raise PublishError(f"can't write to {database.parent} ({error.strerror or error}): {remedy(error)}") from error
     differing = {one.name for one in differences}
     unchanged = sorted((new.relations.keys() | new.functions.keys()) - differing)
-    return Comparison(str(database), manifest.build_id, manifest.git_commit, notes, differences, unchanged)
+    return Comparison(
+        str(database), manifest.build_id, manifest.git_commit, notes, differences, unchanged, _for_app(project)
+    )
+
+
+def _for_app(project: dict[str, Any]) -> list[str]:
+    applications = [one for one in project.get("exposures", {}).values() if one["type"] == "application"]
+    tables = {project["nodes"][key]["alias"] for one in applications for key in one["depends_on"]["nodes"]}
+    functions = {name for one in applications for name in one["config"].get("meta", {}).get("functions", [])}
+    return sorted(tables | functions)
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, path: Path, catalog: str, otherwise: str) -> None:
+    try:
+        connection.execute(f"attach {literal(str(path))} as {quoted(catalog)} (read_only)")
+    except duckdb.Error as error:
+        raise PublishError(problem(path, error, otherwise)) from error
 
 
 def _notes(

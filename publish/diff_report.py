@@ -39,13 +39,14 @@ def as_json(comparison: Comparison) -> str:
 
 def as_markdown(comparison: Comparison) -> str:
     """Return it for a pull request: a table of what differs, and the samples folded below."""
-    lines = [f"### Against the published set `{comparison.build_id}`", "", _conclusion(comparison), ""]
+    lines = [f"### Against the published set `{comparison.build_id}`", ""]
+    lines += [f"{visible(_for_app(comparison))}.", "", f"{_conclusion(comparison)}.", ""]
     lines += [f"- {_cell(note)}" for note in comparison.notes] + [""] if comparison.notes else []
     if comparison.differences:
         lines += ["| | rows before | rows after | added | removed | changed | what changed |"]
         lines += ["| --- | ---: | ---: | ---: | ---: | ---: | --- |"]
-        lines += [_table_row(difference) for difference in comparison.differences]
-        samples = [_line(*line) for difference in comparison.differences for line in _difference(difference)]
+        lines += [_table_row(difference) for difference in _app_first(comparison)]
+        samples = [_line(*line) for difference in _app_first(comparison) for line in _difference(difference)]
         fence = "`" * max(3, 1 + max((len(run) for text in samples for run in re.findall("`+", text)), default=0))
         lines += ["", "<details><summary>Samples</summary>", "", f"{fence}diff", *samples, fence, "", "</details>"]
     if comparison.unchanged:
@@ -60,25 +61,45 @@ def _line(indent: int, sign: str, text: str) -> str:
 
 def _conclusion(comparison: Comparison) -> str:
     if not comparison.differences:
-        return "Nothing differs: every public table and function is as published."
+        return "Nothing differs: every public table and function is as published"
     tables = sum(one.kind != "function" for one in comparison.differences)
     functions = len(comparison.differences) - tables
     rows = sum(one.rows.added + one.rows.removed + one.rows.changed for one in comparison.differences)
-    return f"{rows:,} rows differ; tables that differ: {tables}; functions: {functions}."
+    return f"{rows:,} rows differ; tables that differ: {tables}; functions: {functions}"
+
+
+def _for_app(comparison: Comparison) -> str:
+    """Return what changes in what is published to the app."""
+    found = {one.name: one for one in comparison.differences if one.name in comparison.for_app}
+    changes = ", ".join(f"{_short(name, one)}" for name, one in found.items()) or "nothing changes"
+    unchanged = [name for name in comparison.for_app if name not in found]
+    return f"For the app: {changes}" + (f"; as published: {', '.join(unchanged)}" if found and unchanged else "")
+
+
+def _short(name: str, difference: Difference) -> str:
+    rows = difference.rows
+    if difference.change != "changed" or not rows:
+        return f"{name} {difference.change}"
+    return f"{name} {rows.added + rows.removed + rows.changed:,} of {max(rows.before, rows.after):,} rows"
+
+
+def _app_first(comparison: Comparison) -> list[Difference]:
+    return sorted(comparison.differences, key=lambda one: one.name not in comparison.for_app)
 
 
 def _lines(comparison: Comparison) -> Generator[Line]:
+    yield 0, "", visible(_for_app(comparison))
+    yield 0, "", _conclusion(comparison)
     commit = f", commit {comparison.git_commit}" if comparison.git_commit else ""
     yield 0, "", visible(f"{comparison.database} against the published set {comparison.build_id}{commit}")
     for note in comparison.notes:
         yield 0, "", f"note: {visible(note)}"
-    for difference in comparison.differences:
+    for difference in _app_first(comparison):
         yield 0, "", ""
         yield from _difference(difference)
-    yield 0, "", ""
     if comparison.unchanged:
+        yield 0, "", ""
         yield 0, "", f"as published: {visible(', '.join(comparison.unchanged))}"
-    yield 0, "", _conclusion(comparison)
 
 
 def _difference(difference: Difference) -> Generator[Line]:

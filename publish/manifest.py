@@ -17,6 +17,7 @@ from publish.build import Build, SourceRun
 from publish.database import STORAGE_VERSION
 from publish.errors import PublishError
 from publish.losses import Shrunk
+from publish.problems import remedy
 from publish.sql import quoted
 
 MANIFEST = "manifest.json"
@@ -73,7 +74,11 @@ class Manifest:
             content["shrunk"] = [Shrunk(**entry) for entry in content.get("shrunk", [])]
             content.setdefault("is_sample", _was_sample(content))
             return cls(**content)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise PublishError(f"{path} can't be read, as it isn't there: publish anew with make build") from error
+        except OSError as error:
+            raise PublishError(f"{path} can't be read ({error.strerror}): {remedy(error)}") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise PublishError(
                 f"{path} can't be read ({error}): publish anew with dbt build, python -m publish"
             ) from error

@@ -18,6 +18,7 @@ from publish.database import write_database, write_parquet
 from publish.errors import PublishError
 from publish.losses import Shrunk, shrunk_tables
 from publish.manifest import FileEntry, Manifest, differences, files_of, git_commit, versions
+from publish.problems import first_line, remedy
 from publish.sample import holds_sample
 from publish.sets import PublishedSets
 
@@ -72,11 +73,11 @@ def publish(
     except OSError as error:
         raise PublishError(
             f"can't write to {sets.directory}: {error.strerror or error}. What was current stays current; "
-            "free some space, or choose another place with PUBLISH_DIR, and publish again"
+            f"{remedy(error)}, or choose another place with PUBLISH_DIR, and publish again"
         ) from error
     except duckdb.Error as error:
-        reason = str(error).split("\n", 1)[0]
-        raise PublishError(f"can't copy {database} to {sets.directory}: {reason}. What was current stays so") from error
+        reason = f"can't copy {database} to {sets.directory}: {first_line(error)}. What was current stays current"
+        raise PublishError(f"{reason}; {remedy(error)}, and publish again") from error
 
 
 def _refuse_unknown(build: Build, allow_shrink: Collection[str]) -> None:

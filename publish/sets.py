@@ -79,7 +79,7 @@ class PublishedSets:
         with (self.directory / ".lock").open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+            except BlockingIOError as error:
                 raise PublishError(
                     f"another process is publishing to {self.directory}: wait until it is done, then try again"
                 ) from error

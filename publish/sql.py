@@ -1,7 +1,9 @@
 """Names and texts as SQL writes them, and SQL that is made to fit another database."""
 
+import json
 from collections.abc import Container
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from typing import Any
 
 import duckdb
 
@@ -17,8 +19,52 @@ def literal(text: str) -> str:
 
 
 def is_same(statement: str, other: str) -> bool:
-    """Tell whether two statements have the same words, in whatever case and layout; texts have to be equal."""
-    return _words(statement) == _words(other)
+    """Tell whether two statements that make a view or a function say the same, in whatever case and layout.
+
+    Texts have to be equal. The columns of `exclude`, `replace` and `rename` have no order: DuckDB writes them in
+    another one each time it reads them from its file.
+    """
+    if _words(statement) == _words(other):
+        return True
+    meaning = _meaning(statement)
+    return meaning is not None and meaning == _meaning(other)
+
+
+UNORDERED = {"exclude_list", "qualified_exclude_list", "replace_list", "rename_list"}
+
+
+def _meaning(statement: str) -> tuple[list[str], Any] | None:
+    """Return the words before the query, and the query as DuckDB's parser reads it; None where it can't be read."""
+    tokens = [start for start, _ in duckdb.tokenize(statement)]
+    words = [statement[start:end].strip().lower() for start, end in pairwise([*tokens, len(statement)])]
+    depths = accumulate((word == "(") - (word == ")") for word in words)
+    place = next(
+        (n for n, (word, depth) in enumerate(zip(words, depths, strict=True)) if (word, depth) == ("as", 0)), -1
+    )
+    if not 0 <= place < len(words) - 2:
+        return None
+    is_query = words[place + 1] in {"table", "select", "with", "from"}
+    first = place + (2 if words[place + 1] == "table" else 1)
+    query = ("" if is_query else "select ") + statement[tokens[first] :]
+    with duckdb.connect() as connection:
+        ((parsed,),) = connection.execute("select json_serialize_sql(?::varchar)", [query]).fetchall()
+    content = json.loads(parsed)
+    return None if content["error"] else (words[:first], _without_order(content["statements"]))
+
+
+def _without_order(value: Any, name: str = "") -> Any:
+    """Return a part of a parsed query without the places of words, the case of names, and an order that isn't one."""
+    if isinstance(value, dict):
+        is_constant = value.get("class") == "CONSTANT"
+        return {
+            key: one if is_constant and key == "value" else _without_order(one, key)
+            for key, one in value.items()
+            if key != "query_location"
+        }
+    if isinstance(value, list):
+        parts = [_without_order(one) for one in value]
+        return sorted(parts, key=json.dumps) if name in UNORDERED else parts
+    return value.lower() if isinstance(value, str) else value
 
 
 def _words(statement: str) -> list[str]:

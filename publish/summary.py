@@ -10,8 +10,10 @@ from rich.text import Text
 
 from extract.command import guarded
 from extract.errors import ExtractError
+from extract.text import visible
 from publish.build import database_path
 from publish.connection import limited_connection
+from publish.problems import problem
 
 # The palette and version that say most about translations: the most votes for 凉, then the most answers.
 EXAMPLE = """
@@ -48,9 +50,9 @@ def main() -> int:
     try:
         path = database_path()
         with limited_connection(path.parent, path, read_only=True) as warehouse:
-            _print(Console(highlight=False), warehouse, path)
+            _print(Console(highlight=False, soft_wrap=True), warehouse, path)
     except duckdb.Error as error:
-        print(f"summary: {path} can't be read ({error}): run make build", file=sys.stderr)
+        print(f"summary: {visible(problem(path, error, 'run make build'))}", file=sys.stderr)
         return 1
     except ExtractError as error:
         print(f"summary: {error}", file=sys.stderr)

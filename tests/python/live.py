@@ -52,7 +52,13 @@ class Live:
     def rests(self) -> None:
         """Sync where nothing has changed: nothing lands."""
         before = self.runs()
-        assert self.run("sync")[0] is None
+        result = self.extract("sync", "--json")
+        assert result.code == 0, result.err
+        told = json.loads(result.out)
+        assert told["run_id"] is None
+        assert told["deployment"] == self.deployment.url
+        assert set(before[-1]["sync"]["selected"]) == set(told["tables"])
+        assert told["up_to"] >= (before[-1]["snapshot_ts"] or 0)
         assert self.runs() == before
 
     def fails(self, *arguments: str) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -34,8 +35,8 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def console(published: Path, sql: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PUBLISH_DIR": str(published)}
+def console(published: Path, sql: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PUBLISH_DIR": str(published)} | settings
     command = [*COMMAND, *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, input=sql, capture_output=True, text=True, check=False)
 
@@ -43,6 +44,27 @@ def console(published: Path, sql: str, *arguments: str) -> subprocess.CompletedP
 def test_sql_on_stdin_gives_its_result_and_nothing_else(published: Path) -> None:
     done = console(published, "select votes from said; from top_tags(n := 1);", "--", "-csv")
     assert (done.returncode, done.stdout, done.stderr) == (0, "votes\n7\ntag\n1\n", "")
+
+
+def test_a_null_is_an_empty_cell_of_csv_and_nothing_of_the_home_directory_is_read(
+    published: Path, tmp_path: Path
+) -> None:
+    (tmp_path / ".duckdbrc").write_text(".mode line\nselect 'it speaks' as rc;\n")
+    sql = "select null as a, '' as b, 1 as c;"
+    done = console(published, sql, "--", "-csv", HOME=str(tmp_path))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "a,b,c\n,,1\n", "")
+    done = console(published, sql, HOME=str(tmp_path))
+    assert (done.returncode, done.stderr, "it speaks" in done.stdout) == (0, "", False)
+    done = console(published, sql, "--", "-csv", "-nullvalue", "none", HOME=str(tmp_path))
+    assert done.stdout == "a,b,c\nnone,,1\n"
+
+
+def test_a_file_that_is_no_database_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "palettes.duckdb").write_bytes(b"no database" * 1000)
+    assert main(["console", "--set", str(tmp_path / "set")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("run make build")
 
 
 def test_what_is_published_is_never_written(published: Path) -> None:
@@ -80,7 +102,7 @@ def test_a_person_is_greeted_with_tables_and_functions(published: Path) -> None:
     process, terminal = pty.fork()
     if process == 0:
         os.chdir(ROOT)
-        os.environ |= {"PUBLISH_DIR": str(published), "TERM": "dumb", "COLUMNS": "120"}
+        os.environ |= {"PUBLISH_DIR": str(published), "TERM": "dumb", "COLUMNS": "120", "NO_COLOR": "1"}
         os.execv(sys.executable, COMMAND)  # noqa: S606 - no shell of the system
     shown, end, asked = b"", time.monotonic() + PATIENCE_SECONDS, False
     while time.monotonic() < end:
@@ -99,3 +121,4 @@ def test_a_person_is_greeted_with_tables_and_functions(published: Path) -> None:
         assert text in greeting
     assert "\x1b[31mall" not in greeting
     assert b"42" in shown
+    assert re.findall(rb"\x1b\[[0-9;]+m", shown) in ([], [b"\x1b[00m"])

@@ -207,6 +207,24 @@ def test_the_samples_are_the_first_by_grain(edited: Edited, comparison: Comparis
             assert [row for row in few.rows.samples if row.change == change] == those[:2]
 
 
+def test_the_first_three_lines_say_what_changes_for_the_app(
+    comparison: Comparison, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_text(comparison)
+    for_app, in_all, against, *rest = capsys.readouterr().out.splitlines()
+    rows = {one.name: one.rows for one in comparison.differences}
+    changed = rows["palette_tag_consensus"]
+    assert for_app.startswith("For the app: ")
+    assert f"palette_tag_consensus {changed.changed} of {changed.after} rows" in for_app
+    assert for_app.endswith("; as published: refinement_candidates, tag_summaries")
+    total = sum(one.added + one.removed + one.changed for one in rows.values())
+    assert in_all == f"{total:,} rows differ; tables that differ: {len(rows)}; functions: 0"
+    assert comparison.build_id in against
+    told = [line.split()[2].removesuffix(":") for line in rest if line.startswith(("~ table", "~ view"))]
+    assert set(told) == rows.keys()
+    assert set(told[:3]) == {"canonical_tag_frequencies", "palette_tag_consensus", "refinement_queue"}
+
+
 def test_what_keeps_the_build_from_being_published_is_noted(comparison: Comparison) -> None:
     (note,) = comparison.notes
     assert "isn't a whole build" in note
@@ -334,7 +352,7 @@ def shown_in(value: Any, other: Any, name: str = "x") -> Comparison:
     aspects = [Aspect(name, str(value), str(other)), Aspect(name, None, str(other)), Aspect(name, str(value), None)]
     table = Difference("table", name, "changed", [name], aspects, Rows(1, 1, 1, 1, 1, {name: 1}, rows))
     function = Difference("function", name, "added", [], [Aspect("definition", None, str(other))], Rows(0, 0))
-    return Comparison(name, "20261125T061644Z-0123456789ab", None, [name], [table, function], [name])
+    return Comparison(name, "20261125T061644Z-0123456789ab", None, [name], [table, function], [name], [name])
 
 
 @example(HOSTILE, "x" + HOSTILE, "````")

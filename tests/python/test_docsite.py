@@ -3,10 +3,13 @@
 import html
 import json
 import re
+import subprocess
+import sys
 import unicodedata
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -144,3 +147,13 @@ def test_without_a_published_set_or_artefacts_one_line_says_what_to_do(
     with pytest.raises(SystemExit) as stop:
         main(["--sample-rows", "-1"])
     assert stop.value.code == 2
+
+
+@pytest.mark.parametrize(("package", "lacking"), [("docsite", "markdown_it"), ("governance", "dbt")])
+def test_without_the_development_environment_one_line_says_how_to_have_it(package: str, lacking: str) -> None:
+    code = f"import runpy, sys; sys.modules[{lacking!r}] = None; runpy.run_module({package!r}, run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"{package}: there is no Python module {lacking}")
+    assert line.endswith("make env installs it")

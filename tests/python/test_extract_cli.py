@@ -193,6 +193,35 @@ def test_an_empty_zone_has_a_status(extract: Extract) -> None:
     assert not extract.raw.exists()
 
 
+@pytest.mark.parametrize("width", [20, 60, 80, 400])
+def test_status_cuts_no_number_and_no_name_whatever_the_width(
+    extract: Extract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = documents(*(f"p{n}" for n in range(1234))) + b"bad\n"
+    run = extract.load(write_zip(tmp_path / f"{'long-' * 30}.zip", table_entries(palettes=lines)))
+    result = extract("status")
+    assert (result.code, result.err) == (0, "")
+    header, row, *_ = result.out.splitlines()
+    assert header.split() == ["run", "kind", "tables", "documents", "bytes", "set", "aside", "source"]
+    size = f"{run['tables'][0]['bytes'] / 1000:.1f}"
+    assert row.split() == [run["run_id"], "full", "1", "1,234", size, "kB", "1", "zip", f"{'long-' * 30}.zip"]
+    assert [line.split() for line in result.out.splitlines() if line.startswith("palettes")] == [["palettes", "1,234"]]
+    assert result.out.isascii()
+
+
+def test_status_tells_what_it_is_for(extract: Extract) -> None:
+    told = extract("status", "--help").out
+    assert "how many documents each table has" in told
+    assert "Raises" not in told
+
+
+def test_what_is_left_out_is_told_with_the_reason(extract: Extract, tmp_path: Path) -> None:
+    path = write_zip(tmp_path / "x.zip", table_entries(palettes=documents("p"), palette_tag_consensus=documents("c")))
+    told = extract("load", path).out
+    assert "left out: palette_tag_consensus (not followed, skipped, or written by this project; --only TABLE" in told
+
+
 def test_status_takes_names_as_they_are(extract: Extract, tmp_path: Path) -> None:
     Path("[bold]t.jsonl").write_bytes(documents("a"))
     for folder in ("a[b]*?", "a[/b]c", "[red]", "it's"):

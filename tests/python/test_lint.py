@@ -223,6 +223,18 @@ def test_what_is_set_but_empty_is_unset_for_make(tmp_path: Path, apart: list[str
     assert settings(**given) == settings() | given
 
 
+# Words that the guide has one look for
+
+SAID = re.compile(r"100\s+characters")
+
+
+def test_the_words_of_a_rule_are_found_as_the_guide_looks_for_them() -> None:
+    assert 'git grep -n "100 characters"' in (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    texts = {name: (PROJECT / name).read_bytes().decode(errors="replace") for name in listed.split("\0") if name}
+    assert [name for name, text in texts.items() if len(SAID.findall(text)) != text.count("100 characters")] == []
+
+
 # Links
 
 LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")

@@ -7,6 +7,7 @@ import sys
 import zipfile
 from collections import Counter
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,17 @@ def test_a_chinese_answer_is_counted_as_what_it_means(sample: Warehouse) -> None
     """)
     assert rows
     assert all(0 < said <= canonical for said, canonical in rows)
+
+
+def test_the_guesses_of_the_guide_are_those_of_the_sample(sample: Warehouse) -> None:
+    guide = " ".join((PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8").split())
+    query = "select likely_tag, round(100 * likely_share)::int, result_count, palette_count from unmapped_tags"
+    ((tag, percent, answers, palettes),) = sample.rows(f"{query} where tag = '明るい'")
+    assert (answers, palettes) == (1, 1)
+    assert f"one answer on one palette said 明るい, and its `likely_tag` is `{tag}`, as {percent} % of" in guide
+    query = "select suggested_result_count, result_count, reason from similar_tags where tag = 'rosé'"
+    ((usual, other, reason),) = sample.rows(query)
+    assert f"`associations,rosé,rose,suggested: {reason}` ({usual} answers say `rose`, {other} `rosé`)" in guide
 
 
 def test_the_sample_is_counted_by_the_rules(sample: Warehouse) -> None:
@@ -309,3 +321,28 @@ def test_more_models_than_a_machine_word_has_bits_are_counted(small: Warehouse) 
     small.land_documents("palette_tags", [document % (number, number) for number in range(300)])
     small.run("run")
     assert small.rows("select result_count, model_count from tag_frequencies") == [(300, 300)]
+
+
+def told(warehouse: Warehouse) -> str:
+    """What a person reads of a quiet dbt command that looks at the raw zone first."""
+    with redirect_stdout(StringIO()) as output:
+        result = warehouse.dbt("seed", "--select", "vocabulary")
+    return f"{result.success} {output.getvalue()}"
+
+
+def test_what_is_wrong_with_the_raw_zone_is_named_before_anything_is_built(small: Warehouse) -> None:
+    small.forget_runs()
+    assert f"True There is no run in {small.raw_dir}: all tables are taken as empty" in told(small)
+    run = small.land_documents("palettes", ['{"_id":"p1","seed":"one"}'])
+    folder = small.raw_dir / run.run_id
+    whole = (folder / "run.json").read_bytes()
+    for content in (whole[:100], b'{"run_id": "x"}'):
+        (folder / "run.json").write_bytes(content)
+        said = told(small)
+        assert said.startswith("False ")
+        assert f"{folder / 'run.json'} is no whole run.json: put it back, or delete the folder of this run" in said
+    (folder / "run.json").write_bytes(whole)
+    (folder / "palettes.parquet").unlink()
+    said = told(small)
+    assert said.startswith("False ")
+    assert f"{folder / 'palettes.parquet'} is gone, and the run's run.json names it: put it back" in said

@@ -4,8 +4,10 @@ import json
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -21,13 +23,16 @@ from warehouse import PROJECT, Warehouse
 
 from extract.load import load
 from extract.rawzone import RawZone
-from publish.build import Build, Column, Mart
+from publish.build import Build, Column, Mart, audit, kept_artifacts
 from publish.cli import main
 from publish.connection import limited_connection
-from publish.database import write_parquet
+from publish.database import make, write_parquet
 from publish.errors import PublishError
 from publish.manifest import differences
+from publish.problems import problem
+from publish.run_dbt import explanation, keep_artifacts
 from publish.sets import PublishedSets
+from publish.summary import main as summary
 
 SAMPLE = PROJECT / "sample" / "convex-export.zip"
 # What a model said, and the key by which it is counted.
@@ -431,13 +436,26 @@ def test_without_results_of_dbt_it_says_what_to_do(place: BuiltPlace, tmp_path: 
     assert "run dbt build" in refused(place, tmp_path / "published")
 
 
-def test_a_warehouse_that_is_being_written_is_refused(place: BuiltPlace, tmp_path: Path) -> None:
+def test_a_warehouse_that_is_being_written_is_refused(
+    place: BuiltPlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     code = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(flush=True); sys.stdin.read()"
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", code, place.database], stdin=pipe, stdout=pipe) as writer:
         assert writer.stdout
         writer.stdout.readline()
-        assert "can't be read" in refused(place, tmp_path / "published")
+        said = refused(place, tmp_path / "published")
+        assert f"{place.database} is open in {Path(sys.executable).resolve().name} (process {writer.pid}" in said
+        assert "wait until that is done" in said
+        for name, value in place.settings(tmp_path / "published").items():
+            monkeypatch.setenv(name, value)
+        assert summary() == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"summary: {place.database} is open in ")
+        assert f"(process {writer.pid}" in line
+        with pytest.raises(duckdb.IOException) as caught:
+            duckdb.connect(str(place.database), read_only=True)
+        assert f"(process {writer.pid}" in (explanation(str(caught.value).splitlines(), place.database) or "")
         writer.kill()
 
 
@@ -533,6 +551,79 @@ def test_where_the_last_release_cannot_be_read_that_is_told(command: Command, la
     assert "publish: nothing is compared with the last release: " in err
 
 
+@pytest.mark.parametrize("which", ["show", "list"])
+def test_a_command_that_only_looks_hinders_no_publication_where_make_has_built(
+    place: BuiltPlace, tmp_path: Path, which: str
+) -> None:
+    keep_artifacts(place.target)
+    edit(
+        place, lambda r: (r["args"].update(which=which), r["metadata"].update(invocation_id="x"), r["results"].clear())
+    )
+    assert audit(place.target, place.database, RawZone(place.raw_dir)).invocation_id != "x"
+    shutil.rmtree(kept_artifacts(place.target))
+    said = refused(place, tmp_path / "published")
+    assert "wrote over what the build had left" in said
+    assert "--no-write-json" in said
+
+
+def test_what_make_has_kept_of_another_build_is_not_taken(place: BuiltPlace, tmp_path: Path) -> None:
+    keep_artifacts(place.target)
+    place.build_again(1)
+    edit(place, lambda r: r["args"].update(which="show"))
+    assert "made by another dbt command" in refused(place, tmp_path / "published")
+    edit(place, lambda r: r["args"].update(which="test"))
+    assert "isn't a whole build" in refused(place, tmp_path / "published")
+
+
+# What DuckDB and the disk refuse
+
+
+def test_only_what_needs_another_first_is_tried_again() -> None:
+    with duckdb.connect() as connection:
+        make(
+            connection,
+            ["create macro f() as g()", "create macro g() as 1", "create view v as from t", "create table t (a int)"],
+        )
+        with pytest.raises(
+            PublishError, match=r"the view w can't be published, for it needs what isn't public: .*nowhere"
+        ):
+            make(connection, ["create view w as from nowhere"])
+        connection.execute("set max_temp_directory_size = '0 B'; set memory_limit = '20MB'")
+        with pytest.raises(duckdb.OutOfMemoryException):
+            make(connection, ["create table big as select range::varchar as x from range(10_000_000) order by x"])
+
+
+def test_ctrl_c_in_a_query_is_ctrl_c(tmp_path: Path) -> None:
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+
+    def ask() -> None:
+        with limited_connection(tmp_path) as connection:
+            timer.start()
+            connection.execute("select sum(a.range * b.range) from range(10_000_000) as a, range(10_000_000) as b")
+
+    with pytest.raises(KeyboardInterrupt):
+        ask()
+
+
+WRITES = (
+    "import sys, duckdb; duckdb.connect(sys.argv[1]).execute('create table t as select range from range(1_000_000)')"
+)
+
+
+def test_a_full_disk_says_to_free_some_space(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WRITES, str(tmp_path / "x.duckdb")],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    error = duckdb.IOException(done.stderr)
+    assert "free some" in problem(tmp_path / "x.duckdb", error, "run dbt build")
+    assert "free some" in (explanation(done.stderr.splitlines(), tmp_path / "x.duckdb") or "")
+
+
 # Sets
 
 
@@ -621,6 +712,8 @@ def test_on_a_full_disk_nothing_is_published_and_the_old_set_stays(
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("publish: can't ")
+    assert "free some space" in done.stderr
+    assert "isn't public" not in done.stderr
     assert done.stderr.count("\n") == 1
     assert read_current(directory) == before
     assert PublishedSets(directory).ids() == [before]

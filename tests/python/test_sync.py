@@ -868,10 +868,12 @@ def test_after_a_run_of_another_kind_everything_comes_anew(live: Live, tmp_path:
     else:
         live.run("snapshot")
     live.deployment.insert("palettes", {"n": 2})
+    between = live.runs()[-1]["run_id"]
     run, said = live.run("sync")
     assert run is not None
     assert run["kind"] == "full"
-    assert "every table comes anew" in said
+    assert f"run {between} ({'zip x.zip' if command == 'load' else 'snapshot'}" in said
+    assert "every table comes anew, once" in said
     live.check()
 
 

@@ -31,7 +31,7 @@ def steps(path: Path) -> list[dict[str, Any]]:
 def targets() -> set[str]:
     """The targets that `make help` tells of."""
     shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return {line.split()[1] for line in shown.splitlines()}
+    return {line.split()[1] for line in shown.splitlines() if line.startswith("  make ")}
 
 
 def test_there_are_the_three_workflows() -> None:
@@ -94,5 +94,16 @@ def test_duckdb_2_has_an_environment_and_folders_of_its_own() -> None:
     command = ["make", "--dry-run", "--always-make", "build", "DUCKDB=2"]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert "requirements/runtime-duckdb2.txt" in shown
-    assert ".venv-duckdb2/bin/dbt" in shown
+    assert ".venv-duckdb2/bin/python -m publish.run_dbt --quiet build" in shown
     assert ".venv/" not in shown
+
+
+def test_make_help_lists_each_target_once_with_the_daily_ones_first() -> None:
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    daily, rest = (re.findall(r"^  make ([a-z-]+) +\S", part, re.MULTILINE) for part in shown.split("\n\n"))
+    assert daily[:2] == ["build", "diff"]
+    assert shown.startswith("Every day:\n")
+    assert "\nThe rest:\n" in shown
+    listed = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted([*daily, *rest]) == sorted(listed)
+    assert len(daily) < len(rest)

@@ -182,15 +182,19 @@ def taught(section: str) -> list[str]:
 def test_the_mart_and_the_convex_table_of_the_guide_build(warehouse: Warehouse, project: Path) -> None:
     marts, staging = project / "models" / "marts" / "quality", project / "models" / "staging"
     page, mart, *_ = taught("Add a mart")
-    source, _look, model, *_ = taught("Add a Convex table")
+    source, _look, model, staged, *_ = taught("Add a Convex table")
     (marts / "model_errors.yml").write_text(page, encoding="utf-8")
     (marts / "model_errors.sql").write_text(mart, encoding="utf-8")
     (staging / "stg_convex__stats_cache.sql").write_text(model, encoding="utf-8")
+    (staging / "stg_convex__stats_cache.yml").write_text(staged, encoding="utf-8")
+    assert "kept_for" not in staged  # a reason that somebody else had
     before = "      - name: rejected_lines\n"
     replace(project, "sources.yml", before, indent(source, " " * 6) + before)
     warehouse.run("run", "--empty")
     warehouse.run("build", "--select", "model_errors", "stg_convex__stats_cache")
     assert warehouse.rows("select stats_key, stats, updated_at from stg_convex__stats_cache") == []
+    columns = warehouse.rows("select column_name from (describe stg_convex__stats_cache)")
+    assert {name for (name,) in columns} == {*re.findall(r"^      - name: (\w+)", staged, re.MULTILINE)}
 
 
 def test_a_wrong_edit_of_a_model_is_told_with_the_column_or_the_value(warehouse: Warehouse, project: Path) -> None:
@@ -205,13 +209,17 @@ def test_a_wrong_edit_of_a_model_is_told_with_the_column_or_the_value(warehouse:
         "    totals.palette_count as palettes,\n    row",
     )
     replace(project, "tag_values.yml", "value_class: surplus, is_counted", "value_class: empty, is_counted")
-    edited = ("canonical_tag_frequencies", "tag_totals", "tag_values", "loud_tags")
+    replace(project, "int_tag_spellings.sql", "    letters,\n    case", "    no_such_column as letters,\n    case")
+    edited = ("canonical_tag_frequencies", "tag_totals", "tag_values", "loud_tags", "int_tag_spellings")
     output = shown(warehouse, "build", "--select", *edited)
     assert "model loud_tags (models/marts/quality/loud_tags.sql)" in output
     assert "This model has an enforced contract, and its 'columns' specification is missing" in output
     assert "| share       | BIGINT          | DOUBLE        | data type mismatch |" in output
     assert "Invalid column name: 'palette_count'" in output
     assert "empty→surplus" in output
+    broken = output.split("Broken model: ")[1].splitlines()
+    assert broken[0].startswith("int_tag_spellings (models/intermediate/quality/int_tag_spellings.sql). Its unit test ")
+    assert '"no_such_column"' in broken[1]
 
 
 def test_a_wrong_name_in_a_ref_is_told(warehouse: Warehouse, project: Path) -> None:
