@@ -3,6 +3,7 @@
 It imports nothing but the standard library, for it is there before anything else is imported.
 """
 
+import codecs
 import io
 import os
 import signal
@@ -10,13 +11,15 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from extract.text import visible
 
 TRACEBACK = "SHOW_TRACEBACK"
 TRACEBACK_HELP = f"an error that nobody foresaw is one line too; {TRACEBACK}=1 shows where in the code it arose"
 LONGEST_ERROR = 500
+ESCAPED = "palette_analytics.escaped"
+"""The name of what is done with characters that an output's encoding doesn't know."""
 
 
 def guarded(program: str, main: Callable[[], int | None], interrupted: str = "interrupted") -> int:
@@ -46,8 +49,10 @@ def guarded(program: str, main: Callable[[], int | None], interrupted: str = "in
 
 def say(text: str) -> None:
     """Print a line on stderr. Nothing fails because nobody can read it."""
-    with suppress(OSError):
+    try:
         print(text, file=sys.stderr, flush=True)
+    except OSError:
+        _give_up(sys.stderr)
 
 
 def become(program: str, arguments: Sequence[str]) -> NoReturn:
@@ -90,7 +95,18 @@ def _mend_streams() -> None:
             setattr(sys, name, os.fdopen(number, mode, closefd=False))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=ESCAPED)
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    """Return escapes that JSON knows too, so that what `--json` prints stays JSON in every encoding."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{high:02x}{low:02x}" for high, low in zip(units[::2], units[1::2], strict=True)), error.end
+
+
+codecs.register_error(ESCAPED, _escaped)
 
 
 def _leave_nothing_unwritten() -> None:
@@ -99,5 +115,10 @@ def _leave_nothing_unwritten() -> None:
         try:
             stream.flush()
         except OSError:
-            with suppress(OSError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device
-                os.dup2(nowhere.fileno(), stream.fileno())
+            _give_up(stream)
+
+
+def _give_up(stream: TextIO) -> None:
+    """Let what a stream still holds, and what comes, go nowhere."""
+    with suppress(OSError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - a device
+        os.dup2(nowhere.fileno(), stream.fileno())

@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from extract.documents import DOCUMENT_SCHEMA
 from extract.errors import ExtractError, raise_if_interrupted
+from extract.limits import limits
 from extract.rawzone import REJECTED_FILE, RawZone, RunSummary, RunWriter, TableName, TableWriter, ZoneBusy
-from extract.settings import setting
 
 BATCH_ROWS = 20_000
 MEMORY_LIMIT = "1GB"
@@ -181,8 +181,8 @@ def _carry_counts(run: RunWriter, zone: RawZone, chosen: list[RunSummary]) -> No
 
 
 def _connection(spill: Path) -> duckdb.DuckDBPyConnection:
-    limit = setting("DUCKDB_MEMORY_LIMIT") or MEMORY_LIMIT
-    return duckdb.connect(config={"memory_limit": limit, "temp_directory": str(spill)})
+    memory = limits(MEMORY_LIMIT)["memory_limit"]
+    return duckdb.connect(config={"memory_limit": memory, "temp_directory": str(spill)})
 
 
 def _fold_table(

@@ -166,9 +166,9 @@ class RunSummary:
         if self.is_folded:
             place = self.source.get("origin") or urlsplit((self.sync or {}).get("url", "")).netloc
         elif self.source["type"] in DEPLOYMENT_SOURCES:
-            place = str(self.source["name"])
+            place = str(self.source.get("name", ""))
         else:
-            found = _SNAPSHOT_NAME.fullmatch(str(self.source["name"]))
+            found = _SNAPSHOT_NAME.fullmatch(str(self.source.get("name", "")))
             place = found[1] if found else ""
         place = place.lower()
         return (place.split(".")[0] if place.endswith(".convex.cloud") else place) or "file"

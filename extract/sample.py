@@ -3,6 +3,7 @@
 A run that landed from it says so in its `run.json` (`source.sample`), so that what is made of it never reaches an app.
 """
 
+import re
 from pathlib import Path
 
 from extract.archives import Archive
@@ -22,23 +23,21 @@ def is_sample(archive: Archive) -> bool:
 
     A single file that was copied away from its README isn't recognised here, nor a ZIP that was made anew without it.
     """
-    if archive.kind == "zip":
-        size = archive.path.stat().st_size
-        return _says_so(archive) or (size in KNOWN and fingerprint(archive.path)[1] in KNOWN[size])
-    if archive.kind == "directory":
-        places = [archive.path, *(path for path in archive.path.iterdir() if path.is_dir())]
-    else:
-        places = [*archive.path.absolute().parents][:2]
-    return any(_file_says_so(place / README) for place in places)
+    if archive.kind not in ("zip", "directory"):
+        return any(_file_says_so(folder / README) for folder in [*archive.path.absolute().parents][:2])
+    if _says_so(archive):
+        return True
+    size = archive.path.stat().st_size
+    return archive.kind == "zip" and size in KNOWN and fingerprint(archive.path)[1] in KNOWN[size]
 
 
 def _says_so(archive: Archive) -> bool:
-    """Read the README of a ZIP, where another tool may have put one folder around everything."""
+    """Read each README of a snapshot: another tool may have put folders around everything."""
     files = (archive.tables + archive.listings)[0].files
     for name in files.names():
-        *folders, last = name.replace("\\", "/").removeprefix("./").split("/")
         try:
-            if last == README and len(folders) <= 1 and SENTENCE in next(iter(files.blocks(name)), b""):
+            is_readme = re.split(r"[/\\]", name)[-1] == README
+            if is_readme and SENTENCE in next(iter(files.blocks(name)), b""):
                 return True
         except ExtractError:
             continue  # what is damaged is told where it is read as a table

@@ -43,14 +43,18 @@ def env_file() -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-def _env_text() -> str:
+def _content() -> bytes:
     if not os.path.lexists(ENV_FILE):
-        return ""
+        return b""
     try:
-        content = ENV_FILE.read_bytes()
+        return ENV_FILE.read_bytes()
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ExtractError(f".env can't be read ({reason}): make it a file that you may read, or remove it") from error
+
+
+def _env_text() -> str:
+    content = _content()
     if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content:
         raise ExtractError(f".env isn't UTF-8 but UTF-16: {SAVE_IT}")
     try:

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from extract import __version__
 from extract.client import Client
-from extract.command import TRACEBACK_HELP
+from extract.command import TRACEBACK_HELP, say
 from extract.deployment import deployment_of_settings
 from extract.durations import duration
 from extract.errors import ExtractError
@@ -231,7 +231,7 @@ def _publish(options: argparse.Namespace) -> int:
         paths = _target(), database_path()
         done = publish(*paths, zone, sets, options.keep, progress, options.newer_runs_ok, options.allow_shrink, tell)
     for table in done.manifest.shrunk if done.is_new else ():
-        print(f"publish: {table}", file=sys.stderr)
+        say(f"publish: {table}")
     if options.json:
         content = asdict(done.manifest) | {"is_new": done.is_new, "deleted": done.deleted}
         print(json.dumps(content, ensure_ascii=True, indent=2))
@@ -253,6 +253,8 @@ def _print_published(manifest: Manifest, is_new: bool, deleted: list[str], sets:
             f"  to keep Convex's limits, {counts['truncated_tags']:,} of the least said tags were cut off, "
             f"and {counts['documents_left_out']:,} documents with too long a seed left out"
         )
+    if manifest.is_sample:
+        print("  it is made of the sample or of other generated data: to look at, and never to be pushed")
     if deleted:
         print(f"  deleted {', '.join(deleted)} (--keep)")
 

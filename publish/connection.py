@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from extract.settings import setting
+from extract.limits import limits
 
 MEMORY_LIMIT = "1GB"
 """Sorting tens of millions of rows is about as fast in it as in four times as much: decision 0006."""
@@ -20,17 +20,16 @@ def limited_connection(
 ) -> Generator[duckdb.DuckDBPyConnection]:
     """Connect to a database, or to none. What memory can't hold goes to a directory in `spills_beside`, then deleted.
 
-    `DUCKDB_MEMORY_LIMIT` goes before `memory_limit`; `DUCKDB_THREADS` is the number of threads, else one a core.
+    `DUCKDB_MEMORY_LIMIT` goes before `memory_limit`; `DUCKDB_THREADS` is the number of threads, else one a core. Raises
+    ExtractError where one of them can't be used.
     """
     spilled = spills_beside / "spilled"
     config: dict[str, Any] = {
-        "memory_limit": setting("DUCKDB_MEMORY_LIMIT") or memory_limit,
+        **limits(memory_limit),
         "temp_directory": str(spilled),
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }
-    if threads := setting("DUCKDB_THREADS"):
-        config["threads"] = threads
     try:
         with duckdb.connect(str(database or ":memory:"), read_only=read_only, config=config) as connection:
             yield connection

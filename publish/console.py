@@ -1,6 +1,5 @@
 """A read-only SQL shell on what is published: DuckDB's own, opened with a greeting that says what is there."""
 
-import os
 import sys
 import sysconfig
 from collections.abc import Sequence
@@ -11,11 +10,13 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
-from extract.settings import setting
+from extract.command import become
+from extract.limits import limits
 from extract.text import visible
 from publish.errors import PublishError
 from publish.sql import literal
 
+MEMORY_LIMIT = "4GB"
 TABLES = """
     select table_name, comment from duckdb_tables() where schema_name = 'main'
     union all
@@ -39,13 +40,11 @@ def open_console(published: Path, arguments: Sequence[str]) -> NoReturn:
     path = published / "palettes.duckdb"
     if sys.stdin.isatty() and sys.stdout.isatty():
         _greet(path)
-    sys.stdout.flush()
-    os.execv(shell, [str(shell), "-readonly", *_settings(), *arguments, str(path)])  # noqa: S606 - no shell of the system
+    become(str(shell), ["-readonly", *_settings(), *arguments, str(path)])
 
 
 def _settings() -> list[str]:
-    settings = {"memory_limit": setting("DUCKDB_MEMORY_LIMIT", "4GB"), "threads": setting("DUCKDB_THREADS")}
-    commands = [f"set {name} = {literal(value)}" for name, value in settings.items() if value]
+    commands = [f"set {name} = {literal(value)}" for name, value in limits(MEMORY_LIMIT).items()]
     commands.append("set autoinstall_known_extensions = false")
     return [word for command in commands for word in ("-cmd", command)]
 

@@ -139,7 +139,7 @@ def _objection(archive: Archive, before: Deployed) -> str | None:
     if before.origin and origin and before.origin != origin:
         return (
             f"has results of data from {visible(before.origin)[:100]}, and {archive.build_id} is of data from "
-            f"{origin}: see RAW_DIR and CONVEX_URL; if that is meant, push with --overwrite"
+            f"{visible(str(origin))}: see RAW_DIR and CONVEX_URL; if that is meant, push with --overwrite"
         )
     return None
 

@@ -9,7 +9,7 @@ What a lost answer means is thought through step by step, as no step but `upload
 - `start_upload`, `upload_part`: asked again. An upload that nobody finishes is forgotten; a part replaces itself.
 - `finish_upload`: asked once, since an upload that was finished can't be finished again. Without an answer of the
   deployment's own, whatever came in its place, an import may wait to be confirmed: it is looked for and cancelled.
-  Where no answer came at all, the upload begins anew.
+  Where no answer came at all, the upload begins anew; what comes of the first one late is looked for at the end.
 - `perform_import`: asked once, and again only while the import still waits to be confirmed. What something on the way
   answers in the deployment's place ends the push if the import waits still.
 - `cancel_import`: asked again; "has ended already" is as good.
@@ -54,7 +54,7 @@ TEST_DEPLOYMENT = "palette-analytics-test"
 WAITING = "waiting_for_confirmation"
 FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS = 0.1, 5.0
 CLEANING_SECONDS = 20
-"""The longest that is spent on cancelling an import."""
+"""The longest that is spent on cancelling an import, and on asking for the deployment's name."""
 NO_UNIFORM = (
     ". The archive is in the uniform format, which backends read since March 2026: upgrade the backend, then push again"
 )
@@ -160,6 +160,10 @@ class _Push:
         self._progress = progress
         self._url = client.deployment.url
         self._part_bytes = max(PART_BYTES, math.ceil(archive.size / MOST_PARTS))
+        self._known: set[str] = set()
+        """The imports that were there before, and the one of this push."""
+        self._is_unsure = False
+        """Whether another import may have come of an upload whose end nobody told of."""
 
     def run(self) -> Pushed:
         try:
@@ -190,6 +194,9 @@ class _Push:
             raise PublishError(f"interrupted. {self._ended(import_id, before)}") from None
         except (PublishError, ExtractError) as error:
             raise PublishError(f"{error}. {self._ended(import_id, before)}") from error
+        finally:
+            if self._is_unsure:
+                self._cancel_leftovers()  # a deployment may go on with what a proxy has given up
         return self._result("pushed", before, changes)
 
     def _result(self, outcome: str, before: Deployed, changes: list[TableChange]) -> Pushed:
@@ -209,8 +216,10 @@ class _Push:
         if not self._archive.is_sample:
             return
         try:
-            name = self._client.request("GET", "/instance_name", read=lambda content: content.decode().strip())
-        except ApiError:
+            name = self._cleaner.request(
+                "GET", "/instance_name", read=lambda content: content.decode().strip(), is_missing=lambda: True
+            )
+        except (ApiError, NoAnswer):
             name = ""
         if name != TEST_DEPLOYMENT:
             raise PublishError(
@@ -226,7 +235,7 @@ class _Push:
 
     def _uploaded(self) -> str:
         """Upload the archive, and return the id of the import that waits for it to be looked at."""
-        known = {job.id for job in self._queries.imports()}
+        self._known = {job.id for job in self._queries.imports()}
         retrying = Retrying(
             retry=retry_if_exception_type(NoAnswer),
             wait=wait_exponential_jitter(multiplier=FIRST_POLL_SECONDS, max=LONGEST_POLL_SECONDS),
@@ -234,7 +243,7 @@ class _Push:
             reraise=True,
         )
         try:
-            return retrying(self._upload, known)
+            import_id = retrying(self._upload)
         except ExtractError as error:
             if self._part_bytes >= PART_BYTES:
                 raise
@@ -242,8 +251,10 @@ class _Push:
                 f"{error}. The parts were smaller than a deployment may take, as something on the way took none of "
                 f"5 MiB (413): {_LARGER_REQUESTS}"
             ) from error
+        self._known.add(import_id)
+        return import_id
 
-    def _upload(self, known: set[str]) -> str:
+    def _upload(self) -> str:
         token = self._client.request("POST", "/api/import/start_upload", read=_text_at("uploadToken"))
         part_tokens = self._sent_parts(token)
         wanted = {"mode": "replace", "format": "zip"}
@@ -253,7 +264,8 @@ class _Push:
         except (ExtractError, KeyboardInterrupt) as error:
             if _may_be_done(error):
                 self._report("it isn't known whether the upload was finished: looking for what came of it")
-                self._cancel_leftovers(known)
+                self._is_unsure = True
+                self._cancel_leftovers()
             raise
 
     def _sent_parts(self, token: str) -> list[str]:
@@ -285,10 +297,10 @@ class _Push:
         self._part_bytes = max(size // 2, least)
         self._report(f"no part of {size:,} bytes is taken (413): trying parts of {self._part_bytes:,}")
 
-    def _cancel_leftovers(self, known: set[str]) -> None:
+    def _cancel_leftovers(self) -> None:
         """Cancel what the lost answer may have told of: a new import, still unconfirmed, with just our rows."""
         try:
-            for import_id in [job.id for job in self._cleaning.imports() if job.id not in known]:
+            for import_id in [job.id for job in self._cleaning.imports() if job.id not in self._known]:
                 job = self._after_upload(import_id, self._cleaning, CLEANING_SECONDS)
                 if job.state.state == WAITING and job.rows() == self._archive.rows:
                     self._cancel(import_id)

@@ -102,14 +102,14 @@ def _shrunk(build: Build, files: list[FileEntry], last: Manifest | None, allowed
         return []
     before, after = _mart_rows(last.files), _mart_rows(files)
     losses = [Loss(name, before[name], after[name]) for name in after if name in before]
-    return shrunk_tables(losses, _deletes_since(build, last), allowed)
+    return shrunk_tables(losses, deletes_since(build, last), allowed)
 
 
 def _mart_rows(files: list[FileEntry]) -> dict[str, int]:
     return {Path(entry.path).stem: entry.rows for entry in files if entry.path.endswith(".parquet")}
 
 
-def _deletes_since(build: Build, last: Manifest) -> dict[str, int]:
+def deletes_since(build: Build, last: Manifest) -> dict[str, int]:
     """Return for each table that counts documents how many of them were deleted since a release of the same origin.
 
     Where what was deleted before has been forgotten since, that counts too.

@@ -8,9 +8,9 @@ import re
 import sys
 import zipfile
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 
+from extract.command import guarded, say
 from extract.errors import ExtractError
 from extract.rawzone import RawZone
 from extract.settings import raw_dir
@@ -64,15 +64,15 @@ def refuse_over_other_data(zone: RawZone, sets: PublishedSets) -> None:
     )
 
 
-def main(_arguments: Sequence[str] = ()) -> int:
+def main() -> int:
     """Return 0 where the sample may land; else 1, and say on stderr why not."""
     try:
         refuse_over_other_data(RawZone(raw_dir(None)), PublishedSets(publish_dir(None)))
     except (PublishError, ExtractError) as error:
-        print(f"publish: {error}", file=sys.stderr)
+        say(f"publish: {error}")
         return 1
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(guarded("publish", main))

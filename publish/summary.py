@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from extract.command import guarded
+from extract.errors import ExtractError
 from publish.build import database_path
 from publish.connection import limited_connection
 
@@ -44,12 +45,15 @@ SET_ASIDE = {
 
 def main() -> int:
     """Print the summary of `DUCKDB_PATH`; exit code 1 where there is no finished build."""
-    path = database_path()
     try:
+        path = database_path()
         with limited_connection(path.parent, path, read_only=True) as warehouse:
             _print(Console(highlight=False), warehouse, path)
     except duckdb.Error as error:
         print(f"summary: {path} can't be read ({error}): run make build", file=sys.stderr)
+        return 1
+    except ExtractError as error:
+        print(f"summary: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -1,12 +1,15 @@
 """A deployment and a raw zone that follows it, for tests."""
 
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conftest import Extract, Result, assert_failed_clearly, tree
+from conftest import PATIENCE_SECONDS, Extract, Result, assert_failed_clearly, tree
 from convex_deployment.control import Deployment
 from raw_zone_reader import Reader, State
 
@@ -77,9 +80,30 @@ class Live:
         """Return the requests for a path."""
         return [request for request in self.deployment.requests() if request["path"] == path]
 
+    def functions(self, name: str) -> int:
+        """Return how often a system function was asked for."""
+        return sum(name in request["body"] for request in self.requests("/api/query"))
+
     def left_behind(self) -> set[str]:
         """Return the files outside the visible runs."""
         return {name for name in tree(self.raw) if name.startswith(".") and not name.endswith("lock")}
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until something is so, however busy the machine is."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@contextmanager
+def meanwhile(act: Callable[[], object]) -> Generator[None]:
+    """Do something beside the block, which mostly begins with `wait_for`; what goes wrong there fails the test."""
+    with ThreadPoolExecutor(1) as pool:
+        acting = pool.submit(act)
+        yield
+        acting.result(timeout=PATIENCE_SECONDS)
 
 
 def followed(state: State) -> State:

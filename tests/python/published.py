@@ -44,6 +44,11 @@ class BuiltPlace:
         zone, sets = RawZone(self.raw_dir), PublishedSets(directory)
         return publish(self.target, self.database, zone, sets, keep, lambda _name, _done, _total: None)
 
+    def delete(self, rows: str) -> None:
+        """Delete rows of a table of the database, `TABLE where …`."""
+        with duckdb.connect(str(self.database)) as connection:
+            connection.execute(f"delete from {rows}")
+
     def settings(self, directory: Path) -> dict[str, str]:
         """The settings by which the command publishes it to a directory."""
         return {

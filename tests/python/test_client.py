@@ -326,14 +326,19 @@ def test_an_authority_that_is_not_trusted_is_told_at_once(
 
 @pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize("arguments", [["sync"], ["sync", "--watch", "1"], ["snapshot"]])
-def test_a_port_at_which_nothing_listens_is_told_at_once(live: Live, arguments: list[str]) -> None:
+def test_a_port_at_which_nothing_listens_is_told_at_once(
+    extract: Extract, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
     url = f"http://127.0.0.1:{unused_port()}"
-    live.use(url, live.deployment.key)
-    said = live.fails(*arguments)
-    assert f"can't reach {url}: " in said
-    assert "Nothing listens there" in said
-    assert said.count("\n") == 2
-    assert "trying again, for up to 0.3 s" in said
+    monkeypatch.setenv("CONVEX_URL", url)
+    monkeypatch.setenv("CONVEX_DEPLOY_KEY", "name|key")
+    result = extract(*arguments, "--only", "palettes")
+    first, last = result.err.splitlines()
+    assert result.code == 1
+    assert "trying again, for up to 0.3 s" in first
+    assert last.startswith(f"extract: can't reach {url}: ")
+    assert "Nothing listens there" in last
+    assert not (extract.raw / ".syncing").exists()
 
 
 @pytest.mark.usefixtures("at_once")
@@ -366,15 +371,16 @@ def test_a_function_that_is_missing_says_that_the_backend_is_too_old(client: Cli
     assert OLDEST_BACKEND in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("arguments", [["sync"], ["sync", "--watch", "1"], ["snapshot"]])
-def test_a_refusal_inside_a_function_ends_at_once(live: Live, arguments: list[str]) -> None:
+def test_a_refusal_inside_a_function_ends_at_once(live: Live) -> None:
     live.use(live.deployment.url, live.deployment.scoped_key("deployment:data:view"))
-    said = live.fails(*arguments)
-    assert said.count("\n") == 1
-    assert "(deployment:backups:view). Make a key that has the permission" in said
-    assert "Uncaught" not in said
-    assert "Request ID" not in said
-    assert len(live.deployment.requests()) == 1
+    for arguments in (["sync"], ["sync", "--watch", "1"], ["snapshot"]):
+        live.deployment.forget_requests()
+        said = live.fails(*arguments)
+        assert said.count("\n") == 1
+        assert "(deployment:backups:view). Make a key that has the permission" in said
+        assert "Uncaught" not in said
+        assert "Request ID" not in said
+        assert len(live.deployment.requests()) == 1
 
 
 # Downloads

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -206,6 +207,37 @@ def test_whatever_moment_it_is_killed_at_the_same_is_visible(tmp_path: Path) -> 
 
 def _copied(raw: Path, to: Path) -> Path:
     return Path(shutil.copytree(raw, to))
+
+
+def deletions(zone: RawZone) -> dict[str, int]:
+    """How many have ever landed, by table."""
+    counts: Counter[str] = Counter()
+    for run in zone.standing_runs():
+        counts.update({table.name: table.landed_deletes for table in run.tables})
+    return dict(counts)
+
+
+def test_folding_keeps_how_many_deletions_landed_and_counts_nothing_else(tmp_path: Path) -> None:
+    zone = RawZone(tmp_path)
+    large = ("palettes", ("upsert", "large", os.urandom(20_000).hex()))  # which isn't folded with the small ones
+    land(zone, [large, *upserts("palettes", *"abcdefgh")])
+    land(zone, [("palettes", ("delete", name, "")) for name in "ab"] + upserts("tags", "x"))
+    land(zone, [("palettes", ("delete", "c", "")), ("tags", ("truncate", "", ""))])
+    land(zone, [("palettes", ("truncate", "", "")), *upserts("palettes", "d")])
+    assert deletions(zone) == {"palettes": 3, "tags": 0}
+    part = keep_small(zone, 2)
+    assert part
+    assert part.stands_from
+    assert deletions(zone) == {"palettes": 3, "tags": 0}
+    for forget_deleted in (False, True):
+        land(zone, [("palettes", ("delete", "d", "")), ("tags", ("delete", "x", ""))])
+        land(zone, upserts("palettes", "d"))
+        before = deletions(zone)
+        whole = compact(zone, forget_deleted=forget_deleted)
+        assert whole
+        assert whole.forgets_deleted is forget_deleted
+        assert deletions(zone) == before
+    assert before == {"palettes": 5, "tags": 2}
 
 
 # By itself

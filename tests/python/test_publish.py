@@ -214,8 +214,12 @@ def test_the_import_is_a_uniform_zip_of_two_tables(built: BuiltPlace, published:
         "countedResults": float(counted),
         "consensusRows": float(manifest["counts"]["consensus_rows"]),
         "truncatedTags": 0.0,
+        "origin": "file",
+        "deletedResults": 0.0,
+        "isSample": True,
     }
-    assert all(type(value) is float for name, value in run.items() if name not in ("buildId", "snapshotTs"))
+    others = ("buildId", "snapshotTs", "origin", "isSample")
+    assert all(type(value) is float for name, value in run.items() if name not in others)
 
 
 def test_functions_come_along_with_their_defaults_and_comments(built: BuiltPlace, published: Path) -> None:
@@ -245,7 +249,9 @@ def test_a_function_that_reads_what_is_not_public_is_refused_by_name(place: Buil
 def test_the_manifest_says_where_it_all_comes_from(built: BuiltPlace, published: Path) -> None:
     manifest = json.loads((published / "manifest.json").read_text())
     runs = RawZone(built.raw_dir).run_ids()
-    assert [run["run_id"] for run in manifest["source_runs"]] == runs
+    assert [(run["run_id"], run["is_sample"]) for run in manifest["source_runs"]] == [(runs[0], True), (runs[1], False)]
+    assert manifest["is_sample"]
+    assert (manifest["origin"], manifest["deletes"], manifest["shrunk"]) == ("file", {}, [])
     invocation = built.results()["metadata"]["invocation_id"].replace("-", "")
     assert manifest["build_id"].endswith(invocation[:12])
     assert manifest["versions"]["duckdb"] == duckdb.__version__
@@ -431,6 +437,98 @@ def test_a_warehouse_that_is_being_written_is_refused(place: BuiltPlace, tmp_pat
         writer.kill()
 
 
+@pytest.fixture
+def command(
+    place: BuiltPlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    monkeypatch.chdir(tmp_path)
+    for name, value in place.settings(tmp_path / "published").items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        try:
+            code = main(arguments)
+        except SystemExit as stop:
+            code = int(str(stop.code))
+        return code, *capsys.readouterr()
+
+    return run
+
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+# What lost most of its rows
+
+
+@pytest.fixture
+def last_release(place: BuiltPlace, published: Path, tmp_path: Path) -> Path:
+    """The folder of a release, of which nothing says that it is made up; the next build of it is there."""
+    directory = tmp_path / "published"
+    shutil.copytree(published.parent, directory, symlinks=True)
+    path = directory / "current" / "manifest.json"
+    content = json.loads(path.read_text())
+    path.chmod(0o644)
+    path.write_text(json.dumps(content | {"is_sample": False}))
+    place.build_again(1)
+    return directory
+
+
+def test_a_table_of_documents_that_lost_most_of_its_rows_stops_the_release(
+    command: Command, place: BuiltPlace, last_release: Path
+) -> None:
+    before = read_current(last_release)
+    place.delete("palettes where palette_seed > (select min(palette_seed) from palettes)")
+    place.delete("unmapped_tags")
+    code, out, err = command()
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "palettes would shrink from 27 to 1 rows since the last release, and no deletions explain it" in err
+    assert err.endswith("if the loss is meant: python -m publish --allow-shrink palettes\n")
+    assert read_current(last_release) == before
+    assert PublishedSets(last_release).ids() == [before]
+
+    code, _out, err = command("--allow-shrink", "palettes")
+    assert code == 0
+    told = err.splitlines()
+    assert "publish: palettes shrinks from 27 to 1 rows, as --allow-shrink says" in told
+    assert any(line.startswith("publish: unmapped_tags shrinks from ") for line in told)
+    shrunk = json.loads((last_release / "current" / "manifest.json").read_text())["shrunk"]
+    assert {(table["table"], table["reason"]) for table in shrunk} == {
+        ("palettes", "allowed"),
+        ("unmapped_tags", "not guarded"),
+    }
+    assert command() == (0, command()[1], "")  # which is there already
+
+
+def test_deletions_that_landed_since_explain_a_loss(command: Command, place: BuiltPlace, last_release: Path) -> None:
+    place.delete("palettes where palette_seed > (select min(palette_seed) from palettes)")
+    path = max(place.raw_dir.glob("2*/run.json"))
+    content = json.loads(path.read_text())
+    table = {"name": "palettes", "component": "", "table": "palettes", "format": "uniform", "deletes": 26}
+    path.write_text(json.dumps(content | {"tables": [*content["tables"], table]}))
+    code, _out, err = command()
+    assert code == 0
+    assert "publish: palettes shrinks from 27 to 1 rows, and as many documents were deleted since\n" in err
+    manifest = json.loads((last_release / "current" / "manifest.json").read_text())
+    assert (manifest["deletes"], [table["reason"] for table in manifest["shrunk"]]) == ({"palettes": 26}, ["deleted"])
+
+
+def test_a_table_that_nothing_guards_is_not_allowed_but_refused(command: Command, place: BuiltPlace) -> None:
+    code, out, err = command("--allow-shrink", "unmapped_tags")
+    assert (code, out) == (1, "")
+    assert err == (
+        "publish: --allow-shrink unmapped_tags: only tables that count documents are guarded: palette_tag_consensus, "
+        "palettes, tag_results\n"
+    )
+
+
+def test_where_the_last_release_cannot_be_read_that_is_told(command: Command, last_release: Path) -> None:
+    (last_release / "current" / "manifest.json").write_text("{")
+    code, _out, err = command()
+    assert code == 0
+    assert "publish: nothing is compared with the last release: " in err
+
+
 # Sets
 
 
@@ -568,27 +666,6 @@ def test_a_flipped_byte_anywhere_is_found(published: Path, tmp_path: Path) -> No
 
 
 # The command
-
-
-@pytest.fixture
-def command(
-    place: BuiltPlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str, str]]:
-    monkeypatch.chdir(tmp_path)
-    for name, value in place.settings(tmp_path / "published").items():
-        monkeypatch.setenv(name, value)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        try:
-            code = main(arguments)
-        except SystemExit as stop:
-            code = int(str(stop.code))
-        return code, *capsys.readouterr()
-
-    return run
-
-
-Command = Callable[..., tuple[int, str, str]]
 
 
 def test_the_command_publishes_and_verifies(command: Command, place: BuiltPlace, tmp_path: Path) -> None:

@@ -447,8 +447,9 @@ def test_what_is_made_up_is_pushed_to_the_test_deployment_alone(pusher: Pusher, 
 
 def test_a_deployment_that_does_not_tell_its_name_gets_nothing_made_up(pusher: Pusher) -> None:
     pusher.write(5, isSample=True)
-    pusher.deployment.configure(faults={"kinds": ["proxy_403", "sign_in"], "paths": ["/instance_name"]})
-    assert pusher("--retry-for", "0.1s").code == 1
+    for kind in ("proxy_403", "proxy_404", "sign_in", "503"):
+        pusher.deployment.configure(faults={"kinds": [kind], "paths": ["/instance_name"]})
+        assert NOBODYS.format(BUILD) in pusher.fails("--retry-for", "0.1s")
     assert pusher.requests(ENDPOINTS["start_upload"]) == []
 
 
@@ -735,15 +736,20 @@ def test_an_import_that_waits_for_somebody_else_is_let_alone(pusher: Pusher) -> 
 
 def _wait_unconfirmed(pusher: Pusher) -> str:
     """Have an import of the same archive wait for confirmation, as `npx convex import` does while it asks."""
+    other = _uploaded(pusher)
+    assert pusher.imports()[0]["state"]["state"] == "waiting_for_confirmation"
+    return other
+
+
+def _uploaded(pusher: Pusher) -> str:
+    """Upload the same archive, and return the id of the import."""
     with Client(Address(pusher.deployment.url, pusher.deployment.key)) as client:
         token = client.request("POST", ENDPOINTS["start_upload"])["uploadToken"]
         body = (pusher.folder / "current/convex/import.zip").read_bytes()
         params = {"uploadToken": token, "partNumber": "1"}
         part = client.request("POST", ENDPOINTS["upload_part"], params=params, body=body)
         wanted = {"import": {"mode": "replace", "format": "zip"}, "uploadToken": token, "partTokens": [part]}
-        other = client.request("POST", ENDPOINTS["finish_upload"], body=wanted)["importId"]
-    assert pusher.imports()[0]["state"]["state"] == "waiting_for_confirmation"
-    return other
+        return client.request("POST", ENDPOINTS["finish_upload"], body=wanted)["importId"]
 
 
 def test_an_import_that_fails_is_told(pusher: Pusher) -> None:
@@ -950,6 +956,28 @@ def test_a_lost_answer_to_finish_upload_leaves_no_import_behind(pusher: Pusher) 
     assert [job["state"]["state"] for job in pusher.imports()] == ["completed", "failed"]
     tokens = [json.loads(request["body"])["uploadToken"] for request in pusher.requests(ENDPOINTS["finish_upload"])]
     assert len({*tokens}) == 2
+
+
+def test_an_import_that_comes_late_of_an_upload_given_up_is_cancelled(pusher: Pusher) -> None:
+    rows = pusher.write(5)
+    pusher.deployment.configure(
+        faults={"kinds": ["524"], "paths": [ENDPOINTS["finish_upload"]], "times": 1}, import_seconds=600
+    )
+    late: list[str] = []
+
+    def come_late() -> None:
+        while len(pusher.requests(ENDPOINTS["finish_upload"])) < 2:
+            time.sleep(0.01)
+        late.append(_uploaded(pusher))
+        pusher.deployment.configure(import_seconds=0)
+
+    thread = threading.Thread(target=come_late)
+    thread.start()
+    pusher.succeeds()
+    thread.join()
+    pusher.holds(rows)
+    assert {job["_id"]: job["state"]["state"] for job in pusher.imports()}[late[0]] == "failed"
+    assert pusher.waiting() == []
 
 
 def test_a_lost_answer_to_finish_upload_costs_nobody_else_an_import(pusher: Pusher) -> None:

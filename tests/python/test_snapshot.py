@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from conftest import PATIENCE_SECONDS, Process
-from live import Live
+from live import Live, meanwhile, wait_for
 
 from extract.snapshot import REQUEST
 
@@ -53,9 +53,17 @@ def test_only_and_skip(live: Live) -> None:
 
 
 def test_the_states_of_an_export_are_told(live: Live) -> None:
+    def go_on() -> None:
+        wait_for(lambda: live.functions("getLatest") > 3)
+        live.deployment.configure(export_seconds=0.0, export_outcome="stuck")
+        looks = live.functions("getLatest")
+        wait_for(lambda: live.functions("getLatest") > looks + 2)
+        live.deployment.configure(export_outcome="completed")
+
     live.deployment.insert("palettes", *FILL)
-    live.deployment.configure(export_looks=4)
-    _, said = snapshot(live)
+    live.deployment.configure(export_seconds=1e6)
+    with meanwhile(go_on):
+        _, said = snapshot(live)
     assert "waits for its turn" in said
     assert "Backing up messages: " in said
     live.check()
@@ -80,10 +88,17 @@ def test_an_export_that_takes_too_long_can_be_taken_later(live: Live) -> None:
     assert live.requests("/api/export/request/zip") == []
 
 
+def when_it_is(live: Live, path: str, status: int, **settings: Any) -> None:
+    """Change settings when a request for a path was answered with a status."""
+    wait_for(lambda: any(r["path"].startswith(path) and r.get("status") == status for r in live.deployment.requests()))
+    live.deployment.configure(**settings)
+
+
 def test_an_export_by_somebody_else_is_waited_for(live: Live) -> None:
     live.deployment.configure(export_by_others=True)
     assert "isn't done yet" in live.fails("snapshot", "--wait", "1s")
-    with live.deployment.when_asked(REQUEST, partial(live.deployment.configure, export_by_others=False)):
+    live.deployment.forget_requests()
+    with meanwhile(lambda: when_it_is(live, "/api/export/request", 400, export_by_others=False)):
         _, said = snapshot(live)
     assert "another export or backup is running" in said
 
@@ -100,9 +115,10 @@ def test_an_export_on_its_way_is_not_taken_for_ours(live: Live) -> None:
 
 def test_asking_twice_because_the_answer_was_lost_makes_one_export(live: Live) -> None:
     faults = {"kinds": ["reset_after"], "paths": ["/api/export/request"], "times": 1}
-    live.deployment.configure(export_looks=2, faults=faults)
+    live.deployment.configure(export_outcome="stuck", faults=faults)
     live.deployment.insert("palettes", {"n": 1})
-    snapshot(live)
+    with meanwhile(lambda: when_it_is(live, "/api/export/request", 400, export_outcome="completed")):
+        snapshot(live)
     assert [request["status"] for request in live.requests("/api/export/request/zip")] == [0, 400]
 
 
@@ -123,8 +139,8 @@ def test_an_export_that_is_no_longer_kept_is_made_anew(live: Live) -> None:
     live.deployment.insert("palettes", {"n": 1})
     snapshot(live)
     live.deployment.configure(export_expired=True, export_outcome="stuck")
-    keep = partial(live.deployment.configure, export_expired=False, export_outcome="completed")
-    with live.deployment.when_asked("/api/export/zip", keep):
+    changes = {"export_expired": False, "export_outcome": "completed"}
+    with meanwhile(lambda: when_it_is(live, "/api/export/zip", 404, **changes)):
         _, said = snapshot(live, "--reuse", "24h")
     assert "no longer kept" in said
     live.check()

@@ -32,6 +32,9 @@ export function publishedRun(): Fields<"analytics_runs"> {
     countedResults: counts.counted_results,
     consensusRows: counts.consensus_rows,
     truncatedTags: counts.truncated_tags,
+    origin: manifest.origin,
+    deletedResults: manifest.deletes.palette_tags ?? 0,
+    isSample: manifest.is_sample,
   };
 }
 
