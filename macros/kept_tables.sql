@@ -40,7 +40,7 @@
     from (
         select
             number,
-            lag(number, 1, 0) over (order by number) as number_before
+            lag(number, 1, 0) over (order by number asc nulls last) as number_before
         from (
             select {{ key }} as number from {{ standing }}
             union all
@@ -175,7 +175,7 @@
 
 {# By node: the code and the seeds that it is made of. Any macro may be part of any model, and so is DuckDB. #}
 {% macro lineages(made) %}
-    {% set shared = run_query("select md5(string_agg(content, '' order by filename)) || version() from read_text('macros/*.sql')").columns[0].values()[0] %}
+    {% set shared = run_query("select md5(string_agg(content, '' order by filename asc nulls last)) || version() from read_text('macros/*.sql')").columns[0].values()[0] %}
     {% set found = {} %}
     {% for node in graph.nodes.values() if node.resource_type in ['model', 'seed', 'snapshot'] %}
         {% do lineage_of(node.unique_id, made, shared, found) %}
