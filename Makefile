@@ -225,6 +225,21 @@ $(EXAMPLE_DATA)/.published: sample/convex-export.zip dbt_project.yml profiles.ym
 	$(EXAMPLE_SETTINGS) $(BIN)/python -m publish
 	@touch $@
 
+# DuckDB's oldest version that is promised and its newest one ask what is published: 20 MB each, so not in `make test`.
+READERS := $(foreach age,oldest newest,.venv-readers-$(age)/.installed)
+RELEASED := $(EXAMPLE_DATA)/published/current/palettes.duckdb
+
+.PHONY: test-readers
+test-readers: $(RUNTIME) $(READERS) $(EXAMPLE_DATA)/.published ## what is published, read by the oldest DuckDB and the newest, in sessions of all kinds
+	@expected=$$($(BIN)/python tests/readers.py $(RELEASED)) && \
+		for age in oldest newest; do .venv-readers-$$age/bin/python tests/readers.py $(RELEASED) $$expected || exit 1; done
+
+.venv-readers-%/.installed: requirements/readers-%.txt | $(BIN)/python
+	@rm -rf $(@D)
+	@$(BIN)/python -m venv $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes -r $<
+	@touch $@
+
 .PHONY: fix
 fix: $(DEV) ## mend layout, style and spelling where that is safe
 	$(BIN)/ruff check --fix-only .
@@ -308,6 +323,8 @@ lock: ## renew the hashed locks in requirements/ after editing pyproject.toml
 	$(VENV)-lock/bin/uv pip compile pyproject.toml -c requirements/dev-duckdb2.txt $(LOCK_DUCKDB2) -o requirements/runtime-duckdb2.txt
 	$(VENV)-lock/bin/uv pip compile requirements/airbyte.in $(filter-out --universal,$(LOCK)) -o requirements/airbyte.txt
 	$(VENV)-lock/bin/uv pip compile requirements/polars.in $(LOCK) -o requirements/polars.txt
+	$(VENV)-lock/bin/uv pip compile requirements/readers-oldest.in $(LOCK) -o requirements/readers-oldest.txt
+	$(VENV)-lock/bin/uv pip compile requirements/readers-newest.in $(LOCK) -o requirements/readers-newest.txt
 	$(VENV)-lock/bin/uv pip compile requirements/crowdkit.in $(LOCK) --override requirements/crowdkit-without.in -o requirements/crowdkit.txt
 	rm -rf $(VENV)-lock
 

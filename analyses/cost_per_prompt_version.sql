@@ -23,4 +23,4 @@ select
     ) as tokens_per_success
 from results
 group by prompt_version
-order by min(created_at) asc, prompt_version asc
+order by min(created_at) asc nulls last, prompt_version asc nulls last

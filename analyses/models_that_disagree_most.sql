@@ -27,4 +27,4 @@ select
     count(*) filter (where is_other) / count(*) as disagreement
 from votes
 group by provider, model
-order by disagreement desc, provider asc, model asc
+order by disagreement desc nulls last, provider asc nulls last, model asc nulls last

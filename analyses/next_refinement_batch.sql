@@ -5,9 +5,9 @@ select
     min(palette_id) as palette_id,
     sum(success_count) as answer_count,
     sum(tag_count) as tag_count,
-    list(prompt_version order by prompt_version) as prompt_versions
+    list(prompt_version order by prompt_version asc nulls last) as prompt_versions
 from {{ ref('refinement_queue') }}
 where len(refinements) = 0
 group by palette_seed
-order by answer_count desc, palette_seed asc
+order by answer_count desc nulls last, palette_seed asc nulls last
 limit 100

@@ -75,4 +75,4 @@ select
     note
 from suggestions
 where not regexp_matches(tag || canonical_tag, '\p{C}')
-order by result_count desc, attribute asc, tag asc
+order by result_count desc nulls last, attribute asc nulls last, tag asc nulls last

@@ -8,4 +8,4 @@ select
     palette_count
 from {{ ref('tag_totals') }}
 where prompt_version is not null and rank <= 5
-order by prompt_version, attribute, rank
+order by prompt_version asc nulls last, attribute asc nulls last, rank asc nulls last

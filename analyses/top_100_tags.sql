@@ -9,5 +9,5 @@ select
     model_count
 from {{ ref('tag_totals') }}
 where prompt_version is null
-order by result_count desc, attribute asc, tag asc
+order by result_count desc nulls last, attribute asc nulls last, tag asc nulls last
 limit 100

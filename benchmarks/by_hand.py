@@ -65,8 +65,9 @@ def script(source: str, target: str) -> list[str]:
         """create macro nfc(text) as case when contains(text, chr(0))
             then array_to_string([nfc_normalize(part) for part in string_split(text, chr(0))], chr(0))
             else nfc_normalize(text) end""",
-        r"create macro clean(text) as"
-        r" lower(trim(regexp_replace(nfc(text), '[\t-\r\x{85}\p{Z}\x{FEFF}]+', ' ', 'g'), ' '))",
+        r"create macro spaced(text) as trim(regexp_replace(text, '[\t-\r\x{85}\p{Z}\x{FEFF}]+', ' ', 'g'), ' ')",
+        """create macro clean(text) as
+            lower(case when length(spaced(text)) > 1000 then spaced(text) else nfc(spaced(text)) end)""",
         r"""create macro is_odd(tag) as length(tag) > 100 or regexp_matches(tag, '[\[\]{}]|["''] *[:,]|[:,] *"')""",
         f"""create temp table synonyms as
             select cast(list_position({list(ATTRIBUTES)}, attribute) - 1 as tinyint) as attribute, tag, canonical_tag

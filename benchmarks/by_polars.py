@@ -45,9 +45,9 @@ VALUES = {"seed": pl.String, "promptVersion": pl.String, "answer": pl.Int64, "at
 
 def clean(text: str) -> str:
     """Make the tag of a text."""
-    composed = unicodedata.normalize("NFC", text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
-    spaced = WHITE_SPACE.sub(" ", composed).strip(" ")
-    return "".join("i" if character == "İ" else character.lower() for character in spaced)
+    spaced = WHITE_SPACE.sub(" ", text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")).strip(" ")
+    composed = unicodedata.normalize("NFC", spaced) if len(spaced) <= 1000 else spaced
+    return "".join("i" if character == "İ" else character.lower() for character in composed)
 
 
 def strings(value: Any) -> Iterator[str]:

@@ -70,10 +70,11 @@ def main(source: str, target: str) -> None:
             select gid, att, j, cast(count(*) as integer) as n, bit_or(cast(1 as hugeint) << mid) as ms
             from v where j[1] = '"' group by all""")
         run(r"""create temp table d as
-            select j, lower(trim(regexp_replace(
-                nfc_normalize(cast(j as json) ->> '$'), '[\s\p{Z}\x{FEFF}\x{85}]+', ' ', 'g'
-            ))) as tag
-            from (select distinct j from p)""")
+            select j, lower(case when length(spaced) > 1000 then spaced else nfc_normalize(spaced) end) as tag
+            from (
+                select j, trim(regexp_replace(cast(j as json) ->> '$', '[\s\p{Z}\x{FEFF}\x{85}]+', ' ', 'g')) as spaced
+                from (select distinct j from p)
+            )""")
         # An answer can repeat a tag only where it repeats a text, or says one that cleaning changes.
         run("""create temp table r as
             with odd as (select j from d where j <> '"' || tag || '"'),

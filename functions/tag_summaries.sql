@@ -4,12 +4,12 @@ with
 wanted as (
 
     select
-        *,
+        * replace (palette_seed collate c as palette_seed, prompt_version collate c as prompt_version),
         count(*) over (partition by palette_key) as version_count
     from {{ bare(ref('int_palette_versions')) }}
     where
         success_count > 0
-        and palette_seed in (select unnest(cast(seeds as varchar[])))
+        and palette_seed collate c in (select unnest(cast(seeds as varchar[])))
         and (prompt_versions is null or list_contains(cast(prompt_versions as varchar[]), prompt_version))
 
 ),
@@ -19,7 +19,7 @@ answered as (
     select
         palette_key,
         palette_seed,
-        list(prompt_version order by prompt_version) as versions,
+        list(prompt_version order by prompt_version asc nulls last) as versions,
         sum(success_count) as success_count,
         max(last_success_at) as last_success_at
     from wanted
@@ -111,7 +111,7 @@ side_by_side as (
 
 tag_names as (
 
-    select list(canonical_tag order by canonical_tag_key) as tag_names
+    select list(canonical_tag order by canonical_tag_key asc nulls last) as tag_names
     from all_tags
 
 )
@@ -126,4 +126,4 @@ from answered
 left join side_by_side -- noqa: ST11
     on answered.palette_key = side_by_side.palette_key
 cross join tag_names
-order by answered.palette_seed
+order by answered.palette_seed asc nulls last

@@ -10,7 +10,10 @@ select
     totals.palette_count
 from {{ bare(ref('tag_totals')) }} as totals
 where
-    totals.prompt_version is not distinct from cast(prompt_version as varchar)
-    and (attribute is null or totals.attribute = cast(attribute as varchar))
-order by totals.result_count desc, totals.attribute asc, totals.tag asc
+    totals.prompt_version is not distinct from cast(prompt_version as varchar) collate c
+    and (attribute is null or totals.attribute = cast(attribute as varchar) collate c)
+order by
+    totals.result_count desc nulls last,
+    totals.attribute collate c asc nulls last,
+    totals.tag collate c asc nulls last
 limit n

@@ -11,11 +11,15 @@
 #}
 {% macro tags_in_order(canonical_tag_key, result_count, order_among_equals) -%}
     list_transform(
-        list_sort(list(struct_pack(
-            negated_count := cast(-{{ result_count }} as integer),
-            order_among_equals := cast({{ order_among_equals }} as integer),
-            canonical_tag_key := {{ canonical_tag_key }}
-        ))),
+        list_sort(
+            list(struct_pack(
+                negated_count := cast(-{{ result_count }} as integer),
+                order_among_equals := cast({{ order_among_equals }} as integer),
+                canonical_tag_key := {{ canonical_tag_key }}
+            )),
+            'asc',
+            'nulls last'
+        ),
         lambda counted: struct_pack(
             canonical_tag_key := counted.canonical_tag_key, result_count := -counted.negated_count
         )

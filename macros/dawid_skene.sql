@@ -35,7 +35,7 @@
         from {{ ballots }}
         where model_key <> 0
     )
-    window tags_of_attribute as (partition by attribute_key order by true_tag_key)
+    window tags_of_attribute as (partition by attribute_key order by true_tag_key asc nulls last)
 {% endmacro %}
 
 

@@ -40,7 +40,7 @@
     from (
         select
             number,
-            lag(number, 1, 0) over (order by number) as number_before
+            lag(number, 1, 0) over (order by number asc nulls last) as number_before
         from (
             select {{ key }} as number from {{ standing }}
             union all

@@ -55,7 +55,7 @@
     )
     select
         run_id,
-        (row_number() over (order by run_id) - 1)::integer as run_index,
+        (row_number() over (order by run_id asc nulls last) - 1)::integer as run_index,
         content ->> '$.kind' as kind,
         cast(content ->> '$.finished_at' as timestamptz) at time zone 'UTC' as landed_at,
         cast(content ->> '$.snapshot_ts' as bigint) as snapshot_ts,
@@ -75,7 +75,7 @@
         union all
         select run_id, 'rejected_lines', directory || '/_rejected.parquet' from raw.build_runs
     )
-    select *, (row_number() over (partition by name order by run_id) - 1)::bigint << 40 as first_ordinal from files
+    select *, (row_number() over (partition by name order by run_id asc nulls last) - 1)::bigint << 40 as first_ordinal from files
 {% endmacro %}
 
 
@@ -109,7 +109,7 @@
 
 {% macro raw_files() %}
     {% set files = {} %}
-    {% for name, path in run_query('select name, path from raw.build_files order by name, first_ordinal') %}
+    {% for name, path in run_query('select name, path from raw.build_files order by name asc nulls last, first_ordinal asc nulls last') %}
         {% do files.setdefault(name, []).append(path) %}
     {% endfor %}
     {{ return(files) }}

@@ -15,7 +15,7 @@
             {% if test.relation_name %}
                 {% set first_rows %}
                     select regexp_replace(columns(*)::varchar, '[\p{Cc}\x{202A}-\x{202E}\x{2066}-\x{2069}]', '�', 'g')
-                    from {{ test.relation_name }} order by all limit 5
+                    from {{ test.relation_name }} order by all asc nulls last limit 5
                 {% endset %}
                 {% for row in run_query(first_rows).rows %}
                     {% set values = [] %}

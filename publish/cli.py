@@ -38,7 +38,7 @@ Publish the last dbt build, if every model, seed and test of it passed on what t
 
 Writes <publish-dir>/<build_id>/ and makes it the current set in one step:
 
-  palettes.duckdb      the public tables and functions; opens read-only, with DuckDB 1.4 or later
+  palettes.duckdb      the public tables and functions; opens read-only, with DuckDB 1.4.2 or later
   parquet/             the same tables, one file each
   convex/              the consensus as JSONL, and as the ZIP that `npx convex import` takes
   manifest.json        where it all comes from; rows, bytes and SHA-256 of each file

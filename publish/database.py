@@ -18,7 +18,7 @@ from publish.problems import first_line
 from publish.sql import literal, moved, quoted
 
 STORAGE_VERSION = "v1.4.0"
-"""The oldest that knows typed arguments of functions: readers need DuckDB 1.4 or later."""
+"""The oldest that knows typed arguments of functions. Readers need DuckDB 1.4.2: 1.4.0 and 1.4.1 lose stored CTEs."""
 Progress = Callable[[str], None]
 
 

@@ -19,7 +19,7 @@ last_versions as (
     from changes
     anti join live
         on changes._id = live.palette_id
-    qualify row_number() over (partition by changes._id order by changes._ordinal desc) = 1
+    qualify row_number() over (partition by changes._id order by changes._ordinal desc nulls last) = 1
 
 ),
 

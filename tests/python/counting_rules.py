@@ -37,6 +37,7 @@ WHITE_SPACE = frozenset(
 )
 
 MAX_TAG_LENGTH = 100
+MAX_NFC_LENGTH = 1000
 NOT_COUNTED = frozenset({"not_text", "empty", "surplus"})
 NOT_PUBLISHED = frozenset({"fragment", "too_long"})
 
@@ -55,11 +56,11 @@ Row = dict[str, Any]
 
 
 def clean_tag(raw_value: str) -> str:
-    """Make the `tag` of a raw value: NFC, white space to single spaces, trimmed, lower case."""
-    composed = unicodedata.normalize("NFC", raw_value)
-    spaced = "".join(" " if character in WHITE_SPACE else character for character in composed)
-    words = [word for word in spaced.split(" ") if word]
-    return "".join(lower_code_point(character) for character in " ".join(words))
+    """Make the `tag` of a raw value: white space to single spaces, trimmed, NFC unless that is too long, lower case."""
+    spaced = "".join(" " if character in WHITE_SPACE else character for character in raw_value)
+    collapsed = " ".join(word for word in spaced.split(" ") if word)
+    composed = collapsed if len(collapsed) > MAX_NFC_LENGTH else unicodedata.normalize("NFC", collapsed)
+    return "".join(lower_code_point(character) for character in composed)
 
 
 def lower_code_point(character: str) -> str:

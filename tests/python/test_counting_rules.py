@@ -5,9 +5,11 @@ import math
 import random
 import sys
 import unicodedata
+from functools import cache
 from pathlib import Path
 
 import duckdb
+import jinja2
 import pyarrow
 import pytest
 import strategies
@@ -29,6 +31,7 @@ from counting_rules import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from warehouse import PROJECT
 
 CATEGORICAL = Attribute("categorical", closed=True)
 CLOSED_LIST = Attribute("list", closed=True)
@@ -264,6 +267,15 @@ def test_the_raw_value_is_kept_exactly() -> None:
 )
 def test_a_tag_is_composed_spaced_trimmed_and_lowered(raw_value: str, tag: str) -> None:
     assert clean_tag(raw_value) == tag
+
+
+@pytest.mark.parametrize("length", [1000, 1001])
+def test_more_than_a_thousand_characters_are_left_without_nfc(length: int) -> None:
+    said = f" e\u0301 \n{'x' * (length - 3)}"
+    (value,) = values_of({"mood": said})
+    assert value.raw_value == said
+    assert value.tag == ("\u00e9" if length <= 1000 else "e\u0301") + " " + "x" * (length - 3)
+    assert (value.value_class, value.is_counted) == ("too_long", True)
 
 
 def test_lowering_comes_after_composing_so_j_with_caron_stays_in_two_pieces() -> None:
@@ -619,14 +631,27 @@ def test_duckdb_lowers_and_composes_every_known_code_point_as_the_model_does() -
 DUCKDB_NFC = "array_to_string(list_transform(string_split(text, chr(0)), lambda part: nfc_normalize(part)), chr(0))"
 
 
-def duckdb_text_functions(texts: list[str]) -> list[tuple[str, str, str]]:
-    """Give each text with DuckDB's NFC and lower case of it."""
+def of_texts(texts: list[str], *expressions: str) -> list[tuple[str, ...]]:
+    """Give each text with what DuckDB makes of it."""
     table = pyarrow.table({"text": texts})
     with duckdb.connect() as connection:
         connection.register("texts", table)
-        return connection.execute(f"select text, {DUCKDB_NFC}, lower(text) from texts").fetchall()
+        return connection.execute(f"select text, {', '.join(expressions)} from texts").fetchall()
 
 
+def duckdb_text_functions(texts: list[str]) -> list[tuple[str, ...]]:
+    """Give each text with DuckDB's NFC and lower case of it."""
+    return of_texts(texts, DUCKDB_NFC, "lower(text)")
+
+
+def cleaned_by_the_macro(texts: list[str]) -> list[tuple[str, ...]]:
+    """Give each text with what the macro `clean_tag` makes of it."""
+    source = (PROJECT / "macros" / "clean_tag.sql").read_text(encoding="utf-8")
+    macros = jinja2.Environment(autoescape=False).from_string(source).module  # noqa: S701
+    return of_texts(texts, vars(macros)["clean_tag"]("text"))
+
+
+@cache
 def sequences_that_compose() -> list[str]:
     """Make random sequences of characters that NFC joins, parts or reorders, among others."""
     chance = random.Random(20260115)
@@ -645,6 +670,28 @@ def test_duckdb_treats_sequences_as_the_model_does() -> None:
     for text, composed, lowered in duckdb_text_functions(texts):
         assert composed == unicodedata.normalize("NFC", text), ascii(text)
         assert lowered == model_of_lower(text), ascii(text)
+
+
+def test_the_macro_cleans_every_character_and_sequence_as_the_model_does() -> None:
+    spaces = sorted(WHITE_SPACE)
+    characters = (chr(code) for code in range(0x30000))
+    changed = [one for one in characters if clean_tag(one) != one and same_on_both_engines(one)]
+    sequences = [text for text in sequences_that_compose()[:15_000] if same_on_both_engines(text)]
+    spaced = [f"{text[0]}{spaces[n % 26]}{text[1:]}{spaces[n % 7]}" for n, text in enumerate(sequences)]
+    assert len(changed) > 2_000
+    for text, tag in cleaned_by_the_macro([*changed, *spaced]):
+        assert tag == clean_tag(text), ascii(text)
+        # NFC and white space don't touch each other: whichever goes first, the tag is the same.
+        assert tag == clean_tag(unicodedata.normalize("NFC", text)), ascii(text)
+
+
+def test_the_macro_leaves_long_texts_without_nfc_and_ends_soon() -> None:
+    marks = "".join(map(chr, range(0x0300, 0x0370)))
+    thousand = "e\u0301" * 500
+    texts = [thousand, thousand + "x", f" {thousand}\n", "e" + marks * 700, "É" + marks * 4600]
+    cleaned = [tag for _text, tag in cleaned_by_the_macro(texts)]
+    assert cleaned == [clean_tag(text) for text in texts]
+    assert cleaned[:3] == ["\u00e9" * 500, thousand + "x", "\u00e9" * 500]
 
 
 def test_texts_that_the_engines_may_treat_differently_are_told_apart() -> None:

@@ -289,3 +289,75 @@ def test_no_test_waits_for_a_time_to_pass() -> None:
     files = sorted((PROJECT / "tests" / "python").glob("*.py"))
     found = [f"{path.name}:{line}" for path in files for line in clock_calls(path.read_text(encoding="utf-8"))]
     assert found == [], "on a busy machine it may take longer: wait in a loop for what has to come, or use when_asked"
+
+
+# Orders that depend on no session
+
+NO_CODE = re.compile(r"\{#.*?#\}|--[^\n]*", re.DOTALL)
+ORDER_BY = re.compile(r"\border\s+by\b", re.IGNORECASE)
+AFTER_TERMS = re.compile(
+    r"[)'\";]|\{%|\Z|(?<![\w.])(?:limit|offset|rows|range|groups|qualify|union|window)\b", re.IGNORECASE
+)
+FULL_TERM = re.compile(r"\S.*\s(?:asc|desc)\s+nulls\s+(?:first|last)", re.IGNORECASE | re.DOTALL)
+LIST_SORT = re.compile(r"\b(?:list|array)_(?:reverse_)?(?:sort|grade_up)\(", re.IGNORECASE)
+
+
+def terms(sql: str, start: int) -> Iterator[str]:
+    """Yield the terms of the `order by` that ends at `start`."""
+    depth, term = 0, start
+    for place in range(start, len(sql) + 1):
+        if depth == 0 and AFTER_TERMS.match(sql, place):
+            yield sql[term:place].strip()
+            return
+        if depth == 0 and sql[place] == ",":
+            yield sql[term:place].strip()
+            term = place + 1
+        depth += (sql[place] in "([{") - (sql[place] in ")]}")
+
+
+def arguments(sql: str, start: int) -> list[str]:
+    """Return the arguments of the call whose bracket ends at `start`."""
+    depth, found = 1, [""]
+    for character in sql[start:]:
+        depth += (character in "([{") - (character in ")]}")
+        if depth == 0:
+            break
+        if depth == 1 and character == ",":
+            found.append("")
+        else:
+            found[-1] += character
+    return [argument.strip() for argument in found]
+
+
+def left_to_the_session(sql: str) -> list[str]:
+    """Return the orders that DuckDB's `default_order` and `default_null_order` would change."""
+    code = NO_CODE.sub("", sql)
+    open_terms = [
+        term for order in ORDER_BY.finditer(code) for term in terms(code, order.end()) if not FULL_TERM.fullmatch(term)
+    ]
+    sorts = (arguments(code, call.end()) for call in LIST_SORT.finditer(code))
+    return open_terms + [f"list_sort({sort[0]})" for sort in sorts if len(sort) < 3]
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("select a from b order by a, c desc nulls last limit 3", ["a"]),
+        ("list(a order by f(a, b) asc nulls last, c asc)", ["c asc"]),
+        ("over (partition by a order by b desc nulls first rows between 1 preceding and current row)", []),
+        ("{% do run_query('select a from b order by a') %}", ["a"]),
+        ("select 1 {# order by a #} -- order by a", []),
+        ("order by all asc nulls last limit 5", []),
+        ("list_sort(list(f(a, b)))", ["list_sort(list(f(a, b)))"]),
+        ("list_sort(list(f(a, b)), 'asc', 'nulls last')", []),
+    ],
+)
+def test_an_order_that_is_left_to_the_session_is_found(sql: str, expected: list[str]) -> None:
+    assert left_to_the_session(sql) == expected
+
+
+def test_every_order_says_its_direction_and_where_nulls_go() -> None:
+    folders = ("analyses", "functions", "macros", "models")
+    files = sorted(path for folder in folders for path in (PROJECT / folder).rglob("*.sql"))
+    found = {str(path.relative_to(PROJECT)): left_to_the_session(path.read_text(encoding="utf-8")) for path in files}
+    assert {name: orders for name, orders in found.items() if orders} == {}

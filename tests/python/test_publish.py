@@ -9,13 +9,14 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+import readers
 from conftest import ROOT
 from publish_soak import soak
 from published import ARTIFACTS, BuiltPlace, judge, read_current, sizes
@@ -50,6 +51,9 @@ HOSTILE = {
     "İ": "i",
     "\ufeff": "",
 }
+MARKS = "".join(map(chr, range(0x0300, 0x0370)))
+ENDLESS = ["e" + MARKS * 720, "\ufeffÉ\n" + MARKS * 4800 + " "]
+"""80,000 and half a million combining marks in one tag: a minute and half an hour of NFC, which takes the square."""
 LESS_THAN_THE_ROWS = "8MB"
 """What 500,000 numbers can't be sorted in without spilling: with `max_temp_directory_size` 0 it fails."""
 FUNCTIONS = """
@@ -71,7 +75,15 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> BuiltPlace:
     with zipfile.ZipFile(SAMPLE) as export:
         answers = export.read("palette_tags/documents.jsonl").decode().split("\n")[:-1]
     hostile = {"_id": "h", "_creationTime": 1.5, "seed": "hostile", "promptVersion": "v", "model": "m", "provider": "p"}
-    warehouse.land_documents("palette_tags", [*answers, json.dumps(hostile | {"tags": {"mood": [*HOSTILE]}})])
+    # To one who takes letters of either case for the same, "other" is the same palette, and its tags are one.
+    other = hostile | {"seed": "HOSTILE", "promptVersion": "V"}
+    said = [
+        hostile | {"tags": {"mood": [*HOSTILE]}},
+        hostile | {"_id": "marks", "seed": "marks", "tags": {"style": ENDLESS}},
+        other | {"_id": "H", "tags": {"mood": ["Calm", "CALM", "é", "É"]}},
+        other | {"_id": "N", "promptVersion": "v", "model": "M", "tags": {"mood": ["calm", "e", None, 7, ""]}},
+    ]
+    warehouse.land_documents("palette_tags", [*answers, *map(json.dumps, said)])
     warehouse.run("build")
     with duckdb.connect(str(warehouse.database)) as connection:
         connection.execute(FUNCTIONS.format(catalog='"build"'))
@@ -84,6 +96,12 @@ def published(built: BuiltPlace, tmp_path_factory: pytest.TempPathFactory) -> Pa
     directory = tmp_path_factory.mktemp("published") / "tags=v3"
     built.publish(directory)
     return directory / "current"
+
+
+@pytest.fixture(scope="module")
+def usual_answers(published: Path) -> list[str]:
+    """What the functions and views answer one who has set nothing."""
+    return [*readers.answers(published / "palettes.duckdb", {})]
 
 
 @pytest.fixture
@@ -180,6 +198,17 @@ def test_hostile_tags_survive_in_every_form(published: Path) -> None:
     assert said == set(HOSTILE)
 
 
+def test_a_tag_too_long_for_nfc_stays_as_it_was_said_and_out_of_the_consensus(published: Path) -> None:
+    query = (
+        "select raw_value, tag, value_class, is_counted from tag_values where result_id = 'marks' order by value_index"
+    )
+    tags = [ENDLESS[0], "é" + " " + MARKS * 4800]
+    expected = [(said, tag, "too_long", True) for said, tag in zip(ENDLESS, tags, strict=True)]
+    assert rows(published / "palettes.duckdb", query) == expected
+    query = "select tags.style from palette_tag_consensus where seed = 'marks'"
+    assert rows(published / "palettes.duckdb", query) == [([],)]
+
+
 def test_convex_takes_what_is_published_and_refuses_the_same_counts_as_objects(published: Path, tmp_path: Path) -> None:
     path = published / "convex" / "palette_tag_consensus.jsonl"
     lines = path.read_bytes().split(b"\n")[:-1]
@@ -245,6 +274,20 @@ def test_functions_come_along_with_their_defaults_and_comments(built: BuiltPlace
         comment = "select comment from duckdb_functions() where function_name = 'odd_seeds'"
         assert connection.execute(comment).fetchall() == [("Palettes, the first of all.",)]
     assert expected[0][1] == "build.main.palettes is a text"
+
+
+@pytest.mark.parametrize(
+    "session", [*readers.ONE_BY_ONE, readers.TOGETHER], ids=lambda session: " ".join(session.values())[:40]
+)
+def test_a_reader_gets_the_same_answers_whatever_the_session_has_set(
+    published: Path, usual_answers: list[str], session: readers.Session
+) -> None:
+    assert [*readers.answers(published / "palettes.duckdb", session)] == usual_answers
+
+
+def test_of_every_setting_of_duckdb_it_is_decided_whether_answers_may_depend_on_it() -> None:
+    with duckdb.connect() as connection:
+        assert readers.undecided(connection) == []
 
 
 def test_a_function_that_reads_what_is_not_public_is_refused_by_name(place: BuiltPlace, tmp_path: Path) -> None:
@@ -328,6 +371,97 @@ def test_a_build_is_published_once(place: BuiltPlace, tmp_path: Path) -> None:
     first, second = place.publish(tmp_path / "p"), place.publish(tmp_path / "p")
     assert (first.is_new, second.is_new) == (True, False)
     assert second.manifest == first.manifest
+
+
+# Numbers that no thread changes
+
+TWENTY_RUNS = (1, *[2] * 9, *[4] * 10)
+"""The threads of each."""
+COPIED = {
+    "int_palette_versions": "group_key + copy * 100000 as group_key, palette_key + copy * 100000 as palette_key",
+    "int_group_agreement": "group_key + copy * 100000 as group_key, answer_count + copy % 5 as answer_count,"
+    " hash(group_key, attribute_key, copy) / 18446744073709551616 as agreement",
+    "int_attribute_counts": "group_key + copy * 100000 as group_key,"
+    " hash(group_key, attribute_key, copy) / 18446744073709551616 as entropy",
+}
+"""Twenty of each row, with numbers that have no short form."""
+
+
+@pytest.fixture(scope="module")
+def enlarged(built: BuiltPlace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The build, with tables that several threads share, and without the rounding that hides what differs."""
+    path = shutil.copy(built.database, tmp_path_factory.mktemp("enlarged"))
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{path}' as build (row_group_size 2048)")
+        connection.execute("use build")
+        connection.execute("create temp macro round(x, digits := 0) as x")
+        for table, numbers in COPIED.items():
+            connection.execute(
+                f"create table copies as select * replace ({numbers}) from {table}, range(20) as c (copy)"
+            )
+            connection.execute(f"drop table {table}")
+            connection.execute(f"alter table copies rename to {table}")
+        yield connection
+
+
+@pytest.mark.parametrize(
+    "model", ["prompt_version_quality", "int_prompt_version_agreement", "int_prompt_version_changes"]
+)
+def test_twenty_runs_on_one_two_and_four_threads_give_the_same_bits(
+    enlarged: duckdb.DuckDBPyConnection, built: BuiltPlace, model: str
+) -> None:
+    sql = built.manifest()["nodes"][f"model.palette_analytics.{model}"]["compiled_code"]
+    results = set()
+    for threads in TWENTY_RUNS:
+        enlarged.execute(f"set threads = {threads}")
+        results.add(tuple(sorted(map(repr, enlarged.execute(sql).fetchall()))))
+    assert len(results) == 1
+
+
+def test_no_model_sums_doubles(built: BuiltPlace) -> None:
+    """Such a sum depends on the order in which threads add: `exact_sum` and `exact_avg` cut each to a step first."""
+    found = {}
+    with duckdb.connect(str(built.database), read_only=True) as connection:
+        for node in built.manifest()["nodes"].values():
+            if node["resource_type"] == "model":
+                plan = connection.execute("select json_serialize_plan(?)", [node["compiled_code"]]).fetchall()[0][0]
+                found[node["name"]] = sorted(sums_of_doubles(json.loads(plan)))
+    assert {name: sums for name, sums in found.items() if sums} == {}
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("select avg(x) from numbers", ["avg"]),
+        ("select sum(x) over (order by n) from numbers", ["sum"]),
+        ("select stddev_samp(x::float) from numbers group by n", ["stddev_samp"]),
+        ("select list_sum(list(x)) from numbers", ["list_aggr", "sum"]),
+        ("select sum(n), avg(n), max(x), count(x), sum(x::decimal(18, 3)), first(x) from numbers", []),
+        ("select lag(x) over (order by n), sum(n) over (order by x) from numbers", []),
+    ],
+)
+def test_a_sum_of_doubles_is_found(sql: str, expected: list[str]) -> None:
+    with duckdb.connect() as connection:
+        connection.execute("create table numbers as select n, n / 3 as x from range(9) as numbers (n)")
+        plan = connection.execute("select json_serialize_plan(?)", [sql]).fetchall()[0][0]
+    assert sorted(sums_of_doubles(json.loads(plan))) == expected
+
+
+ORDER_DOES_NOT_MATTER = {"any_value", "count", "first", "last", "list", "max", "min"}
+
+
+def sums_of_doubles(plan: Any) -> set[str]:
+    """Return the functions of a plan that add up doubles, in rows or in lists."""
+    if isinstance(plan, list):
+        return set().union(*map(sums_of_doubles, plan))
+    if not isinstance(plan, dict):
+        return set()
+    found = set().union(*map(sums_of_doubles, plan.values()))
+    name, types = plan.get("name"), json.dumps(plan.get("arguments"))
+    adds = plan.get("expression_class") in ("BOUND_AGGREGATE", "BOUND_WINDOW") or name == "list_aggr"
+    if adds and name not in ORDER_DOES_NOT_MATTER and ('"DOUBLE"' in types or '"FLOAT"' in types):
+        found.add(name)
+    return found
 
 
 # What is refused

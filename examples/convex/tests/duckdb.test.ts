@@ -53,6 +53,23 @@ describe("duckdb-node.mjs", () => {
     expect(said.every((rows) => rows.length > 0)).toBe(true);
   });
 
+  test.each([
+    { default_order: "desc" },
+    { default_null_order: "nulls_first" },
+    { default_collation: "nocase" },
+    { integer_division: "true", preserve_insertion_order: "false", threads: "4" },
+  ])("a session with %o gets the same answers", async (settings: Record<string, string>) => {
+    const other = await open(databasePath, settings);
+    const ask = async (client: typeof connection) => [
+      await refinementCandidates(client, { model: "never refined", cycle: 1 }),
+      await tagSummaries(client, seeds),
+      await tagSummaries(client, seeds, versions.slice(1)),
+      await topTags(client, { n: 1000 }),
+      await paletteTags(client, seeds[0] ?? ""),
+    ];
+    expect(await ask(other)).toEqual(await ask(connection));
+  });
+
   test("the file can't be written to", async () => {
     await expect(connection.run("delete from palettes")).rejects.toThrow("read-only");
   });

@@ -7,7 +7,7 @@ attributes as (
 )
 
 select
-    cast(row_number() over (order by attribute) as tinyint) as attribute_key,
+    cast(row_number() over (order by attribute asc nulls last) as tinyint) as attribute_key,
     attribute,
     kind = 'categorical' as is_categorical,
     vocabulary = 'closed' as is_closed

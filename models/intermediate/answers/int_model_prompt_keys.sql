@@ -14,7 +14,9 @@ asked as (
 select
     cast(
         {{ greatest_kept('model_prompt_key') }}
-        + row_number() over (order by asked.prompt_version, asked.provider, asked.model) as integer
+        + row_number() over (
+            order by asked.prompt_version asc nulls last, asked.provider asc nulls last, asked.model asc nulls last
+        ) as integer
     ) as model_prompt_key,
     asked.*
 from asked

@@ -9,7 +9,9 @@ models as (
 )
 
 select
-    cast({{ greatest_kept('model_key') }} + row_number() over (order by models.model) as integer) as model_key,
+    cast(
+        {{ greatest_kept('model_key') }} + row_number() over (order by models.model asc nulls last) as integer
+    ) as model_key,
     models.model
 from models
 {{ without_kept('models', ['model']) }}

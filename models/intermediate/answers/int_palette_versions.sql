@@ -20,7 +20,8 @@ numbered as (
 
     select
         cast(
-            {{ last_key }} + row_number() over (order by palette_seed, prompt_version) as integer
+            {{ last_key }}
+            + row_number() over (order by palette_seed asc nulls last, prompt_version asc nulls last) as integer
         ) as group_key,
         *
     from changed

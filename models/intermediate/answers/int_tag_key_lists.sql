@@ -1,10 +1,16 @@
 with
 
+-- By a number: a list of keys may have a million characters, and each of its keys would carry them along.
 key_lists as (
 
-    select distinct tag_keys
-    from {{ ref('int_tag_results') }}
-    where tag_keys is not null
+    select
+        tag_keys,
+        row_number() over (order by tag_keys asc nulls last) as list_key
+    from (
+        select distinct tag_keys
+        from {{ ref('int_tag_results') }}
+        where tag_keys is not null
+    )
 
 ),
 
@@ -17,7 +23,7 @@ attributes as (
 keys as (
 
     select
-        tag_keys,
+        list_key,
         unnest(from_json(tag_keys, '["VARCHAR"]')) as tag_key,
         generate_subscripts(from_json(tag_keys, '["VARCHAR"]'), 1) as key_index
     from key_lists
@@ -27,13 +33,13 @@ keys as (
 judged as (
 
     select
-        keys.tag_keys,
+        keys.list_key,
         keys.tag_key,
         keys.key_index,
         attributes.attribute_key,
         case
             when attributes.attribute_key is null then 'unknown'
-            when keys.key_index < max(keys.key_index) over (partition by keys.tag_keys, keys.tag_key) then 'repeated'
+            when keys.key_index < max(keys.key_index) over (partition by keys.list_key, keys.tag_key) then 'repeated'
         end as problem
     from keys
     left join attributes
@@ -44,12 +50,12 @@ judged as (
 lists as (
 
     select
-        tag_keys,
-        list(case when problem is null then attribute_key end order by key_index) as attribute_keys,
-        list(struct_pack(tag_key := tag_key, problem := problem) order by key_index)
+        list_key,
+        list(case when problem is null then attribute_key end order by key_index asc nulls last) as attribute_keys,
+        list(struct_pack(tag_key := tag_key, problem := problem) order by key_index asc nulls last)
         filter (where problem is not null) as unexpected_keys
     from judged
-    group by tag_keys
+    group by list_key
 
 )
 
@@ -59,4 +65,4 @@ select
     coalesce(lists.unexpected_keys, []) as unexpected_keys
 from key_lists
 left join lists
-    on key_lists.tag_keys = lists.tag_keys
+    on key_lists.list_key = lists.list_key

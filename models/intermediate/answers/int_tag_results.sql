@@ -48,7 +48,10 @@ judged as (
 
 select
     cast(
-        {{ last_key }} + row_number() over (order by palette_seed, prompt_version, _ordinal) as integer
+        {{ last_key }}
+        + row_number() over (
+            order by palette_seed asc nulls last, prompt_version asc nulls last, _ordinal asc nulls last
+        ) as integer
     ) as result_key,
     * exclude (_ordinal)
 from judged

@@ -64,7 +64,10 @@ select
     cast(
         row_number() over (
             partition by counted.group_key, counted.attribute_key
-            order by counted.is_published desc, counted.result_count desc, canonical_tags.name_order asc
+            order by
+                counted.is_published desc nulls last,
+                counted.result_count desc nulls last,
+                canonical_tags.name_order asc nulls last
         ) as integer
     ) as rank
 from counted

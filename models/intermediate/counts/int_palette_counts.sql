@@ -39,7 +39,7 @@ select
     summed.*,
     row_number() over (
         partition by summed.palette_key, summed.attribute_key
-        order by summed.result_count desc, canonical_tags.canonical_tag asc
+        order by summed.result_count desc nulls last, canonical_tags.canonical_tag asc nulls last
     ) as rank
 from summed
 inner join canonical_tags

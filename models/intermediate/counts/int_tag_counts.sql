@@ -47,7 +47,7 @@ counted as (
         summed.*,
         summed.occurrences - coalesce(repeats.repeats, 0) as result_count,
         row_number() over (
-            partition by palette_versions.palette_key, summed.tag_key order by summed.group_key
+            partition by palette_versions.palette_key, summed.tag_key order by summed.group_key asc nulls last
         ) = 1 as is_first_of_palette
     from summed
     inner join {{ ref('int_palette_versions') }} as palette_versions
@@ -67,7 +67,7 @@ select
     cast(
         row_number() over (
             partition by counted.group_key, counted.attribute_key
-            order by counted.result_count desc, tags.name_order asc
+            order by counted.result_count desc nulls last, tags.name_order asc nulls last
         ) as integer
     ) as rank,
     counted.is_first_of_palette

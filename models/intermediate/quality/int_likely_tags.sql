@@ -71,4 +71,7 @@ inner join everywhere
     on there.allowed_tag_key = everywhere.canonical_tag_key
 inner join allowed_tags
     on there.allowed_tag_key = allowed_tags.canonical_tag_key
-qualify row_number() over (partition by there.canonical_tag_key order by likely_gain desc, likely_tag asc) = 1
+qualify
+    row_number() over (
+        partition by there.canonical_tag_key order by likely_gain desc nulls last, likely_tag asc nulls last
+    ) = 1

@@ -21,6 +21,10 @@ scopes as (
 )
 
 select
-    cast(dense_rank() over (order by prompt_version, provider, model) as integer) as scope_key,
+    cast(
+        dense_rank() over (
+            order by prompt_version asc nulls last, provider asc nulls last, model asc nulls last
+        ) as integer
+    ) as scope_key,
     *
 from scopes

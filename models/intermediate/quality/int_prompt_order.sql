@@ -30,4 +30,4 @@ select
 from answered
 inner join results
     on answered.prompt_version = results.prompt_version
-window in_order as (order by results.first_used_at asc nulls last, answered.prompt_version asc)
+window in_order as (order by results.first_used_at asc nulls last, answered.prompt_version asc nulls last)

@@ -32,7 +32,7 @@ observed as (
         count(*) as palette_count,
         sum(answer_count) as answer_count,
         sum(said_count) as said_count,
-        sum({{ disagreement('answer_count', 'said_count', 'squared_count') }}) as disagreement
+        {{ exact_sum(disagreement('answer_count', 'said_count', 'squared_count')) }} as disagreement
     from groups
     group by all
 

@@ -41,13 +41,28 @@ shared as (
     inner join groups as said_before
         on asked_twice.previous_group_key = said_before.group_key and now_said.attribute_key = said_before.attribute_key
 
+),
+
+means as (
+
+    select
+        prompt_version,
+        attribute_key,
+        {{ exact_avg('change') }} as mean_change
+    from shared
+    group by all
+
 )
 
 select
-    prompt_version,
-    attribute_key,
+    shared.prompt_version,
+    shared.attribute_key,
     count(*) as shared_palette_count,
-    round(avg(change), 12) + 0.0 as agreement_change,
-    round(stddev_samp(change) / sqrt(count(*)), 12) as agreement_change_error
+    round(means.mean_change, 12) + 0.0 as agreement_change,
+    round(
+        sqrt({{ exact_sum('pow(shared.change - means.mean_change, 2)') }} / nullif(count(*) - 1, 0) / count(*)), 12
+    ) as agreement_change_error
 from shared
-group by all
+inner join means
+    on shared.prompt_version = means.prompt_version and shared.attribute_key = means.attribute_key
+group by shared.prompt_version, shared.attribute_key, means.mean_change

@@ -17,5 +17,7 @@ summed as (
 
 select
     *,
-    lag(prompt_version) over (order by first_used_at asc nulls last, prompt_version asc) as previous_prompt_version
+    lag(prompt_version) over (
+        order by first_used_at asc nulls last, prompt_version asc nulls last
+    ) as previous_prompt_version
 from summed

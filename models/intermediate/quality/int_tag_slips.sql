@@ -40,6 +40,8 @@ pairs as (
             rare.attribute = often.attribute
             and rare.variant = often.variant
             and rare.result_count * 10 <= often.result_count
+            -- Follows from the last, and spares what one answer full of tags alike would cost: each beside each.
+            and often.result_count >= 10
     where damerau_levenshtein(rare.letters, often.letters) = 1
 
 )
@@ -48,5 +50,9 @@ select *
 from pairs
 qualify
     row_number() over (
-        partition by attribute, tag order by suggested_result_count desc, length(suggested_tag) asc, suggested_tag asc
+        partition by attribute, tag
+        order by
+            suggested_result_count desc nulls last,
+            length(suggested_tag) asc nulls last,
+            suggested_tag asc nulls last
     ) = 1

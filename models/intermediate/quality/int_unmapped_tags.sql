@@ -23,9 +23,11 @@ select
     texts.canonical_tag_key,
     texts.attribute,
     texts.tag,
-    list_slice(list(distinct results.palette_seed order by results.palette_seed), 1, 5) as example_palettes,
+    list_slice(
+        list(distinct results.palette_seed order by results.palette_seed asc nulls last), 1, 5
+    ) as example_palettes,
     coalesce(
-        list(distinct results.model order by results.model) filter (where results.model is not null), []
+        list(distinct results.model order by results.model asc nulls last) filter (where results.model is not null), []
     ) as models,
     min(results.created_at) as first_said_at,
     max(results.created_at) as last_said_at

@@ -12,7 +12,7 @@ tags as (
 select
     cast(
         {{ greatest_kept('canonical_tag_key') }}
-        + row_number() over (order by tags.attribute_key, tags.canonical_tag) as integer
+        + row_number() over (order by tags.attribute_key asc nulls last, tags.canonical_tag asc nulls last) as integer
     ) as canonical_tag_key,
     tags.attribute_key,
     tags.canonical_tag

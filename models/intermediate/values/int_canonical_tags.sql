@@ -18,7 +18,9 @@ select
     attributes.attribute,
     canonical_tags.canonical_tag,
     vocabulary.tag is not null as is_allowed,
-    row_number() over (order by attributes.attribute, canonical_tags.canonical_tag) as name_order
+    row_number() over (
+        order by attributes.attribute asc nulls last, canonical_tags.canonical_tag asc nulls last
+    ) as name_order
 from canonical_tags
 inner join attributes
     on canonical_tags.attribute_key = attributes.attribute_key

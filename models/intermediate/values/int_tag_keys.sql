@@ -12,7 +12,8 @@ tags as (
 
 select
     cast(
-        {{ greatest_kept('tag_key') }} + row_number() over (order by tags.attribute_key, tags.tag) as integer
+        {{ greatest_kept('tag_key') }}
+        + row_number() over (order by tags.attribute_key asc nulls last, tags.tag asc nulls last) as integer
     ) as tag_key,
     tags.attribute_key,
     tags.tag

@@ -26,7 +26,9 @@ select
     model_prompt_key,
     attribute_key,
     cast(
-        row_number() over (partition by result_key, attribute_key order by value_index, leaf_index) - 1 as integer
+        row_number() over (
+            partition by result_key, attribute_key order by value_index asc nulls last, leaf_index asc nulls last
+        ) - 1 as integer
     ) as value_index,
     is_repeat_possible,
     leaf as json_text

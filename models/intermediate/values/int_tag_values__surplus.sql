@@ -49,5 +49,5 @@ semi join votable_texts
     on listed_values.attribute_key = votable_texts.attribute_key and listed_values.json_text = votable_texts.json_text
 qualify row_number() over (
     partition by listed_values.result_key, listed_values.attribute_key
-    order by listed_values.value_index
+    order by listed_values.value_index asc nulls last
 ) > 1

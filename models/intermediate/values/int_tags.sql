@@ -74,5 +74,5 @@ select
     canonical_tag,
     tag_class,
     tag_class not in ('fragment', 'too_long') as is_publishable,
-    row_number() over (order by attribute, tag) as name_order
+    row_number() over (order by attribute asc nulls last, tag asc nulls last) as name_order
 from classified

@@ -55,7 +55,8 @@ cleaned as (
 
 select
     cast(
-        {{ greatest_kept('text_key') }} + row_number() over (order by attribute_key, json_text) as integer
+        {{ greatest_kept('text_key') }}
+        + row_number() over (order by attribute_key asc nulls last, json_text asc nulls last) as integer
     ) as text_key,
     attribute_key,
     json_text,

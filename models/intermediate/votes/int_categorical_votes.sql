@@ -50,9 +50,11 @@ said as (
         group_key,
         attribute_key,
         (model_key - 1) % {{ panels() }} + 1 as panel,
-        list_sort(list(
-            (cast(model_key as hugeint) << 64) | (cast(canonical_tag_key as hugeint) << 32) | vote_count
-        )) as votes
+        list_sort(
+            list((cast(model_key as hugeint) << 64) | (cast(canonical_tag_key as hugeint) << 32) | vote_count),
+            'asc',
+            'nulls last'
+        ) as votes
     from counted
     group by all
 

@@ -28,7 +28,9 @@ seen as (
 )
 
 select
-    cast({{ greatest_kept('opinion_key') }} + row_number() over (order by seen.votes) as integer) as opinion_key,
+    cast(
+        {{ greatest_kept('opinion_key') }} + row_number() over (order by seen.votes asc nulls last) as integer
+    ) as opinion_key,
     seen.*
 from seen
 {{ without_kept('seen', ['attribute_key', 'votes']) }}

@@ -12,7 +12,7 @@ counted as (
         attribute_key,
         {{ opinion_columns() }},
         cast(count(*) as integer) as item_count,
-        list_sort(list(group_key)) as group_keys
+        list_sort(list(group_key), 'asc', 'nulls last') as group_keys
     from items
     group by all
 

@@ -62,7 +62,7 @@ select
     said.* exclude (votes, model_key, canonical_tag_key, vote_count),
     list(
         struct_pack(model := models.model, tag := canonical_tags.canonical_tag, vote_count := said.vote_count)
-        order by models.model, canonical_tags.canonical_tag
+        order by models.model asc nulls last, canonical_tags.canonical_tag asc nulls last
     ) as votes
 from said
 inner join models

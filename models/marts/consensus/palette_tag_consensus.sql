@@ -16,7 +16,7 @@ lists as (
 
 names as (
 
-    select list(canonical_tag order by canonical_tag_key) as names
+    select list(canonical_tag order by canonical_tag_key asc nulls last) as names
     from {{ ref('int_canonical_tags') }}
 
 )

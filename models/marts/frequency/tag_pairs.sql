@@ -8,7 +8,7 @@ tags as (
 
 tags_by_palette as (
 
-    select list_sort(list(palette_tags.canonical_tag_key)) as tag_keys
+    select list_sort(list(palette_tags.canonical_tag_key), 'asc', 'nulls last') as tag_keys
     from {{ ref('int_palette_tags') }} as palette_tags
     inner join tags
         on palette_tags.canonical_tag_key = tags.canonical_tag_key

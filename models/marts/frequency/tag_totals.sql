@@ -64,7 +64,8 @@ select
     told.model_count,
     totals.palette_count,
     row_number() over (
-        partition by totals.prompt_version, tags.attribute_key order by totals.result_count desc, tags.name_order asc
+        partition by totals.prompt_version, tags.attribute_key
+        order by totals.result_count desc nulls last, tags.name_order asc nulls last
     ) as rank
 from totals
 inner join told

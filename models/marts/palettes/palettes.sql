@@ -31,7 +31,11 @@ live_and_deleted as (
 documents as (
 
     select * from live_and_deleted
-    qualify row_number() over (partition by palette_seed order by is_deleted, created_at, palette_id) = 1
+    qualify
+        row_number() over (
+            partition by palette_seed
+            order by is_deleted asc nulls last, created_at asc nulls last, palette_id asc nulls last
+        ) = 1
 
 ),
 

@@ -36,7 +36,7 @@ select
     count(*) as tag_count,
     count(*) filter (where terms.said_before = 0) as new_tag_count,
     count(*) filter (where terms.now_said = 0) as gone_tag_count,
-    abs(round((sum(terms.now_term) + sum(terms.before_term)) / 2, 9)) as divergence
+    abs(round(({{ exact_sum('terms.now_term') }} + {{ exact_sum('terms.before_term') }}) / 2, 9)) as divergence
 from terms
 inner join {{ ref('int_prompt_order') }} as prompt_order
     on terms.prompt_version = prompt_order.prompt_version

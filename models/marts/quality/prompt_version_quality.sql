@@ -11,7 +11,7 @@ entropies as (
     select
         prompt_version,
         attribute,
-        round(avg(entropy), 12) as mean_entropy
+        round({{ exact_avg('entropy') }}, 12) as mean_entropy
     from {{ ref('attribute_consensus') }}
     group by all
 
@@ -59,4 +59,4 @@ select
         when previous_prompt_version is not null then 'no clear change'
     end as verdict
 from measured
-window version_before as (partition by attribute order by first_used_at asc nulls last, prompt_version asc)
+window version_before as (partition by attribute order by first_used_at asc nulls last, prompt_version asc nulls last)

@@ -17,7 +17,8 @@ most_said as (
     select
         *,
         first_value(struct_pack(tag, letters, result_count)) over (
-            partition by attribute, singular order by result_count desc, length(tag) asc, tag asc
+            partition by attribute, singular
+            order by result_count desc nulls last, length(tag) asc nulls last, tag asc nulls last
         ) as suggested
     from spellings
 

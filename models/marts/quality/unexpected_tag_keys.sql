@@ -6,22 +6,30 @@ results as (
 
 ),
 
+key_lists as (
+
+    select * from {{ ref('int_tag_key_lists') }}
+    where len(unexpected_keys) > 0
+
+),
+
 unexpected as (
 
     select
-        tag_keys,
-        unnest(unexpected_keys) as told
-    from {{ ref('int_tag_key_lists') }}
+        results.result_id,
+        results.model,
+        unnest(key_lists.unexpected_keys) as told
+    from results
+    inner join key_lists
+        on results.tag_keys = key_lists.tag_keys
 
 )
 
 select
-    unexpected.told['tag_key'] as tag_key,
-    unexpected.told['problem'] as problem,
-    count(distinct results.result_id) as result_count,
-    list_slice(list(distinct results.model order by results.model), 1, 20) as models,
-    min(results.result_id) as example_result_id
-from results
-inner join unexpected
-    on results.tag_keys = unexpected.tag_keys
+    told['tag_key'] as tag_key,
+    told['problem'] as problem,
+    count(distinct result_id) as result_count,
+    list_slice(list(distinct model order by model asc nulls last), 1, 20) as models,
+    min(result_id) as example_result_id
+from unexpected
 group by all

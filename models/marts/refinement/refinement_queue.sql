@@ -45,7 +45,9 @@ refinements as (
 
     select
         palette_seed,
-        list_sort(list(distinct struct_pack("cycle" := cycle, model := model))) as refinements
+        list_sort(
+            list(distinct struct_pack("cycle" := cycle, model := model)), 'asc', 'nulls last'
+        ) as refinements
     from refined
     group by all
 
