@@ -99,7 +99,7 @@
     {% set gone %}
         select path, run_id from raw.build_files
         where path not in (select file from glob('{{ run_pattern(raw_dir) }}/*.parquet'))
-        order by path
+        order by path asc nulls last
     {% endset %}
     {% for path, run_id in run_query(gone) %}
         {% do exceptions.raise_compiler_error(path ~ " is gone, and the run's run.json names it: put it back, or delete the folder of this run and land its data again") %}
