@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -69,8 +70,8 @@ class Mart(Relation):
     is_view: bool
     grain: list[str]
     """The columns that name a row, as the model's own test has them."""
-    counts_documents_of: str | None = None
-    """The Convex table of which each row needs a document, as `config: meta` says."""
+    counts_documents_of: Collection[str] = ()
+    """The Convex tables of one of which each row needs a document, as `config: meta` says."""
 
 
 @dataclass(frozen=True)
@@ -291,7 +292,7 @@ def marts(manifest: dict[str, Any]) -> list[Mart]:
         ]
         is_view = node["config"]["materialized"] == "view"
         order, description = _order(node, grains[key]), node["description"].strip()
-        counted = node["config"]["meta"].get("counts_documents_of")
+        counted = node["config"]["meta"].get("counts_documents_of", ())
         found.append(Mart(node["alias"], order, description, columns, is_view, grains[key], counted))
     return sorted(found, key=lambda mart: mart.name)
 

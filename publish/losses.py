@@ -1,8 +1,8 @@
 """The guard on vanishing at publishing: what each table has lost since the last release, and what explains it.
 
 Only tables whose rows each need a document of Convex can stop a release: `config: meta: counts_documents_of` in a
-model's properties names the table of Convex. What the others lose follows from an edit as often as from the data: it is
-told.
+model's properties names the tables of Convex that may have it. What the others lose follows from an edit as often as
+from the data: it is told.
 """
 
 from collections.abc import Collection, Iterable, Mapping

@@ -116,13 +116,12 @@ def deletes_since(build: Build, last: Manifest) -> dict[str, int]:
     Where what was deleted before has been forgotten since, that counts too.
     """
     forgotten = build.forgot_at > max((run.run_id for run in last.source_runs), default="")
-    deletes = {}
-    for mart in build.marts:
-        if (table := mart.counts_documents_of) and last.deletes is not None and last.origin == build.origin:
-            deletes[mart.name] = max(0, build.deletes.get(table, 0) - (0 if forgotten else last.deletes.get(table, 0)))
-        elif table:
-            deletes[mart.name] = 0
-    return deletes
+    counted_before = {} if forgotten else last.deletes or {}
+    since: dict[str, int] = {}
+    if last.deletes is not None and last.origin == build.origin:
+        since = {table: max(0, count - counted_before.get(table, 0)) for table, count in build.deletes.items()}
+    guarded = [mart for mart in build.marts if mart.counts_documents_of]
+    return {mart.name: sum(since.get(table, 0) for table in mart.counts_documents_of) for mart in guarded}
 
 
 def _write(
@@ -168,7 +167,7 @@ def _write(
 
 def _analytics_run(build: Build, now: datetime, counts: dict[str, int], is_sample: bool) -> dict[str, Any]:
     """Return the row of `analytics_runs`."""
-    counted = next((mart.counts_documents_of for mart in build.marts if mart.name == CONSENSUS), None)
+    counted = next((mart.counts_documents_of for mart in build.marts if mart.name == CONSENSUS), ())
     run = {
         "buildId": build.build_id,
         "snapshotTs": None if build.snapshot_ts is None else build.snapshot_ts / 1e6,
@@ -179,7 +178,7 @@ def _analytics_run(build: Build, now: datetime, counts: dict[str, int], is_sampl
         "consensusRows": float(counts["consensus_rows"]),
         "truncatedTags": float(counts["truncated_tags"]),
         "origin": build.origin,
-        "deletedResults": float(build.deletes.get(counted or "", 0)),
+        "deletedResults": float(sum(build.deletes.get(table, 0) for table in counted)),
     }
     return run | {"isSample": True} if is_sample else run
 

@@ -57,7 +57,8 @@ def test_what_goes_on_is_recorded_with_its_reason() -> None:
 
 def build(**more: Any) -> Build:
     marts = [
-        Mart("answers", None, "", [], False, ["id"], "palette_tags"),
+        Mart("answers", None, "", [], False, ["id"], ["palette_tags"]),
+        Mart("seeds", None, "", [], False, ["id"], ["palettes", "palette_tags"]),  # some are known by answers alone
         Mart("pairs", None, "", [], False, ["id"]),
     ]
     return Build(Path("x.duckdb"), "x", "i", datetime(2026, 1, 1, tzinfo=UTC), "", marts, [], [], **more)
@@ -67,7 +68,7 @@ def build(**more: Any) -> Build:
     ("last", "now", "expected"),
     [
         ({"origin": "a", "deletes": {"palette_tags": 5}}, {"origin": "a", "deletes": {"palette_tags": 9}}, 4),
-        ({"origin": "a", "deletes": {}}, {"origin": "a", "deletes": {"palette_tags": 9, "palettes": 50}}, 9),
+        ({"origin": "a", "deletes": {}}, {"origin": "a", "deletes": {"palette_tags": 9, "tag_batches": 50}}, 9),
         ({"origin": "a", "deletes": {"palette_tags": 5}}, {"origin": "b", "deletes": {"palette_tags": 9}}, 0),
         # A raw zone that was lost, and read anew from the same deployment.
         ({"origin": "a", "deletes": {"palette_tags": 5}}, {"origin": "a", "deletes": {}}, 0),
@@ -87,4 +88,10 @@ def build(**more: Any) -> Build:
 def test_deletions_count_from_the_last_release_on(last: dict[str, Any], now: dict[str, Any], expected: int) -> None:
     runs = [SourceRun(run_id, "full", None, "zip", "x.zip") for run_id in ("r1", "r2")]
     manifest = Manifest("b", "", "", runs, None, None, {}, {}, [], **last)
-    assert deletes_since(build(**now), manifest) == {"answers": expected}
+    assert deletes_since(build(**now), manifest) == {"answers": expected, "seeds": expected}
+
+
+def test_deletions_in_any_table_that_may_have_the_document_count() -> None:
+    manifest = Manifest("b", "", "", [], None, None, {}, {}, [], origin="a", deletes={"palettes": 1, "palette_tags": 8})
+    now = build(origin="a", deletes={"palettes": 4, "palette_tags": 28, "tag_batches": 100})
+    assert deletes_since(now, manifest) == {"answers": 20, "seeds": 23}

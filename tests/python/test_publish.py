@@ -656,17 +656,20 @@ def test_a_table_of_documents_that_lost_most_of_its_rows_stops_the_release(
     assert command() == (0, command()[1], "")  # which is there already
 
 
-def test_deletions_that_landed_since_explain_a_loss(command: Command, place: BuiltPlace, last_release: Path) -> None:
+@pytest.mark.parametrize("table", ["palettes", "palette_tags"])
+def test_deletions_that_landed_since_explain_a_loss(
+    command: Command, place: BuiltPlace, last_release: Path, table: str
+) -> None:
     place.delete("palettes where palette_seed > (select min(palette_seed) from palettes)")
     path = max(place.raw_dir.glob("2*/run.json"))
     content = json.loads(path.read_text())
-    table = {"name": "palettes", "component": "", "table": "palettes", "format": "uniform", "deletes": 28}
-    path.write_text(json.dumps(content | {"tables": [*content["tables"], table]}))
+    landed = {"name": table, "component": "", "table": table, "format": "uniform", "deletes": 28}
+    path.write_text(json.dumps(content | {"tables": [*content["tables"], landed]}))
     code, _out, err = command()
     assert code == 0
     assert "publish: palettes shrinks from 29 to 1 rows, and as many documents were deleted since\n" in err
     manifest = json.loads((last_release / "current" / "manifest.json").read_text())
-    assert (manifest["deletes"], [table["reason"] for table in manifest["shrunk"]]) == ({"palettes": 28}, ["deleted"])
+    assert (manifest["deletes"], [table["reason"] for table in manifest["shrunk"]]) == ({table: 28}, ["deleted"])
 
 
 def test_a_table_that_nothing_guards_is_not_allowed_but_refused(command: Command, place: BuiltPlace) -> None:
