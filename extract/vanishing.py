@@ -23,6 +23,7 @@ def check_losses(zone: RawZone, run: RunWriter, allowed: Collection[str]) -> Non
         return
     standing = zone.standing_runs()
     files = zone.files(standing)
+    mixture = _mixture(zone, [*standing, run.summary])
     losses = []
     for name in sorted(run.replaced & files.keys()):
         try:
@@ -40,10 +41,20 @@ def check_losses(zone: RawZone, run: RunWriter, allowed: Collection[str]) -> Non
     if stopping := unexpected(losses, allowed):
         raise ExtractError(
             f"{'; '.join(map(str, stopping))}. Nothing was landed: look at what came, and if it is right, run the "
-            f"command again with {how_to_allow(stopping)}"
+            f"command again with {how_to_allow(stopping)}{''.join(f'. But {told}' for told in mixture)}"
         )
-    run.summary.notes += [
+    run.summary.notes += mixture + [
         f"{loss.table} shrank from {loss.before:,} to {loss.after:,} rows, as {FLAG} allows" for loss in losses
+    ]
+
+
+def _mixture(zone: RawZone, runs: list[RunSummary]) -> list[str]:
+    """Tell, in one sentence, that made-up data and other data come together; nothing where they don't."""
+    if len({run.is_sample for run in runs}) == 1:
+        return []
+    return [
+        f"made-up data and other data are together in {zone.directory}, and what is made of both is never pushed: "
+        "to push, set RAW_DIR to a new folder and land your own data there"
     ]
 
 

@@ -1,4 +1,4 @@
-"""`python -m publish.sample`: may `make build` land the bundled sample here? And how a release of it is recognised.
+"""`python -m publish.sample`: may `make build` build the bundled sample here? And how a release of it is recognised.
 
 What is made of the sample is for looking around. It never takes the place of a release of other data by itself, and
 `publish push` sends it nowhere but to the test deployment.
@@ -45,9 +45,12 @@ def holds_sample(database: Path) -> bool:
 
 
 def refuse_over_other_data(zone: RawZone, sets: PublishedSets) -> None:
-    """Raise PublishError where nothing has landed, though a release of other data than the sample is current."""
+    """Raise PublishError where nothing but made-up data has landed, though a release of other data is current."""
     current = sets.current()
-    if current is None or zone.run_ids():
+    if current is None:
+        return
+    runs = zone.standing_runs()
+    if not all(run.is_sample for run in runs):
         return
     try:
         manifest = Manifest.read(sets.directory / current)
@@ -57,15 +60,20 @@ def refuse_over_other_data(zone: RawZone, sets: PublishedSets) -> None:
         if manifest.is_sample:
             return
         whose = "a deployment's data" if manifest.origin in (None, "file") else f"data of {manifest.origin}"
+    held = (
+        f"made-up data isn't built: {zone.directory} holds nothing else"
+        if runs
+        else f"the sample isn't landed: {zone.directory} holds no run"
+    )
     raise PublishError(
-        f"the sample isn't landed: {zone.directory} holds no run, though {sets.directory} has a release of {whose} "
+        f"{held}, though {sets.directory} has a release of {whose} "
         f"({current}). Land your data (python -m extract load PATH, or sync), set RAW_DIR to where it is, or set "
         "PUBLISH_DIR to a new folder"
     )
 
 
 def main() -> int:
-    """Return 0 where the sample may land; else 1, and say on stderr why not."""
+    """Return 0 where `make build` may go on; else 1, and say on stderr why not."""
     try:
         refuse_over_other_data(RawZone(raw_dir(None)), PublishedSets(publish_dir(None)))
     except (PublishError, ExtractError) as error:

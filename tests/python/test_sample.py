@@ -99,7 +99,9 @@ def test_the_bundled_sample_is_among_the_known_ones() -> None:
 def test_the_marker_lands_and_folding_keeps_it(extract: Extract, generated: Path, tmp_path: Path) -> None:
     assert extract.load(generated)["source"]["sample"] is True
     other = write_zip(tmp_path / "x.zip", table_entries(palettes=documents("a")))
-    assert "sample" not in extract.load(other)["source"]
+    landed = extract.load(other)
+    assert "sample" not in landed["source"]
+    assert [note[:43] for note in landed["notes"]] == ["made-up data and other data are together in"]
     for _ in range(2):
         folded = json.loads(extract("compact", "--json", "--keep", "0s").out)
         assert folded["source"]["sample"] is True
@@ -176,11 +178,27 @@ def test_the_sample_does_not_land_where_other_data_was_published(
     )
 
 
-def test_what_has_landed_is_left_to_itself(places: tuple[Path, Path]) -> None:
-    write_set(places[1], consensus(3))
-    with RawZone(places[0]).new_run({"type": "zip", "name": "x.zip"}, None):
+def test_a_raw_zone_of_made_up_data_is_not_built_where_other_data_was_published(
+    places: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As where `RAW_DIR` was forgotten, and the default's raw zone is from the first `make build`."""
+    sample = {"type": "zip", "name": "convex-export.zip", "sample": True}
+    with RawZone(places[0]).new_run(sample, None):
         pass
     assert main() == 0
+    write_set(places[1], consensus(3))
+    assert main() == 1
+    assert capsys.readouterr().err.startswith("publish: made-up data isn't built: raw holds nothing else, though ")
+    change_manifest(places[1], is_sample=True)
+    assert main() == 0
+
+
+def test_what_has_landed_is_left_to_itself(places: tuple[Path, Path]) -> None:
+    write_set(places[1], consensus(3))
+    for sample in (False, True):
+        with RawZone(places[0]).new_run({"type": "zip", "name": "x.zip", "sample": sample}, None):
+            pass
+        assert main() == 0
 
 
 @pytest.mark.parametrize("target", ["build", "diff", "docs"])
