@@ -120,6 +120,10 @@ def test_make_hands_the_env_file_on_by_the_same_rule(tmp_path: Path) -> None:
     ("variable", "value"),
     [
         *[("DUCKDB_MEMORY_LIMIT", value) for value in ("lots", "2", "80%", "99999999TB", "1e3", "x\ny")],
+        *[
+            ("DUCKDB_MEMORY_LIMIT", value)
+            for value in ("-1", "-1GB", "none", "NONE", "null", "0GB", "1GB\n", "２GB", "3 k")
+        ],
         *[("DUCKDB_THREADS", value) for value in ("many", "0", "-1", "2.5", "٣", "1025", "99999999999999999999")],
     ],
 )
@@ -140,7 +144,7 @@ def test_a_limit_that_is_empty_is_unset_and_others_count(extract: Extract, monke
     monkeypatch.setenv("DUCKDB_THREADS", "")
     assert limits("1GB") == {"memory_limit": "1GB"}
     monkeypatch.setenv("DUCKDB_MEMORY_LIMIT", "200 MB")
-    monkeypatch.setenv("DUCKDB_THREADS", "3")
+    monkeypatch.setenv("DUCKDB_THREADS", " 3 ")
     with limited_connection(Path()) as connection:
         row = connection.execute("select current_setting('memory_limit'), current_setting('threads')").fetchone()
     assert row == ("190.7 MiB", 3)
