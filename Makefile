@@ -87,7 +87,7 @@ console: $(DEV) ## a read-only SQL shell on what is published; takes SQL on stdi
 # dbt's own docs go to a place of their own: what dbt build has left in target/ stays, and can be published again.
 .PHONY: docs
 docs: build $(DEV) ## the documentation site in site/, which works from the disk (SAMPLE_ROWS=10 of each table, 0: none)
-	$(WITH_ENV) $(DBT) --quiet docs generate --target-path $${DBT_TARGET_PATH:-target}/docs
+	$(WITH_ENV) sh -c 'DBT_TARGET_PATH="$${DBT_TARGET_PATH:-target}/docs" $(DBT) --quiet docs generate'
 	$(BIN)/python -m docsite $(if $(SAMPLE_ROWS),--sample-rows $(SAMPLE_ROWS))
 
 # What is quick goes first, two at a time.
@@ -132,7 +132,7 @@ types: $(DEV) ## types of the Python code
 
 .PHONY: parse
 parse: $(DEV) ## the dbt project, with deprecations as errors
-	$(DBT) --quiet parse --no-partial-parse --target-path $${DBT_TARGET_PATH:-target}/parse --warn-error-options '{"error": ["Deprecations"]}'
+	DBT_TARGET_PATH="$${DBT_TARGET_PATH:-target}/parse" $(DBT) --quiet parse --no-partial-parse --warn-error-options '{"error": ["Deprecations"]}'
 
 .PHONY: governance
 governance: $(DEV) ## the conventions of the dbt project, each with how to mend it (report: target/governance/report.md)

@@ -9,7 +9,7 @@ from docsite.errors import DocsError
 from docsite.site import write_site
 from extract.command import TRACEBACK_HELP
 from extract.errors import ExtractError
-from extract.settings import setting
+from publish.build import target_path
 from publish.errors import PublishError
 from publish.problems import remedy
 from publish.sets import PublishedSets, publish_dir
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         published = PublishedSets(publish_dir(options.publish_dir)).find(None)
-        target = options.target or Path(setting("DBT_TARGET_PATH", "target") or "target") / "docs"
+        target = options.target or target_path() / "docs"
         site = write_site(Path(), target, published, options.out, options.sample_rows)
     except (DocsError, PublishError, ExtractError) as error:
         print(f"docsite: {' '.join(str(error).split())}", file=sys.stderr)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from extract.command import TRACEBACK_HELP
 from extract.errors import ExtractError
+from extract.paths import path_of
 from extract.settings import setting
 from governance.artefacts import make_artefacts
 from governance.coverage import coverage
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _parser().parse_args(arguments)
     directory = Path("target")
     try:
-        directory = Path(setting("DBT_TARGET_PATH") or directory) / "governance"
+        directory = path_of("DBT_TARGET_PATH", setting("DBT_TARGET_PATH") or "target") / "governance"
         make_artefacts(directory)
         rules = judge(directory)
         manifest, catalog = (

@@ -18,6 +18,7 @@ from publish.problems import problem, remedy
 from publish.sql import quoted
 
 DEFAULT_DATABASE = "data/build.duckdb"
+DEFAULT_TARGET = "target"
 PASSED = {"success", "pass", "warn", "no-op"}
 """How dbt ends what is well. A test that may fail ends with `warn`, and so does one whose limit isn't reached."""
 NAMES_IN_AN_ERROR = 10
@@ -30,6 +31,11 @@ ONLY_LOOK = {"show", "compile", "list", "parse", "generate"}
 def database_path() -> Path:
     """Return where dbt builds: `DUCKDB_PATH`, else `data/build.duckdb`. Raises ExtractError."""
     return path_of("DUCKDB_PATH", setting("DUCKDB_PATH") or DEFAULT_DATABASE)
+
+
+def target_path() -> Path:
+    """Return where dbt leaves what it tells of a command: `DBT_TARGET_PATH`, else `target`. Raises ExtractError."""
+    return path_of("DBT_TARGET_PATH", setting("DBT_TARGET_PATH") or DEFAULT_TARGET)
 
 
 def catalog_of(database: Path) -> str:

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import timedelta
-from pathlib import Path
 from typing import NoReturn
 
 from extract import __version__
@@ -16,11 +15,11 @@ from extract.deployment import deployment_of_settings
 from extract.durations import duration
 from extract.errors import ExtractError
 from extract.rawzone import RawZone
-from extract.settings import raw_dir, setting
+from extract.settings import raw_dir
 from extract.shrinking import FLAG
 from extract.terminal import bars
 from extract.text import visible
-from publish.build import database_path
+from publish.build import database_path, target_path
 from publish.console import open_console
 from publish.convex import TABLE
 from publish.convex_archive import opened
@@ -32,7 +31,6 @@ from publish.push import KEYS, Options, Pushed, push
 from publish.release import publish
 from publish.sets import PublishedSets, publish_dir
 
-DEFAULT_TARGET = "target"
 DESCRIPTION = f"""\
 Publish the last dbt build, if every model, seed and test of it passed on what the raw zone holds now.
 
@@ -222,14 +220,10 @@ def _not_negative(text: str) -> int:
     return int(text)
 
 
-def _target() -> Path:
-    return Path(setting("DBT_TARGET_PATH", DEFAULT_TARGET) or DEFAULT_TARGET)
-
-
 def _publish(options: argparse.Namespace) -> int:
     zone, sets = RawZone(raw_dir(None)), PublishedSets(publish_dir(options.publish_dir))
     with bars("publish") as (progress, tell):
-        paths = _target(), database_path()
+        paths = target_path(), database_path()
         done = publish(*paths, zone, sets, options.keep, progress, options.newer_runs_ok, options.allow_shrink, tell)
     for table in done.manifest.shrunk if done.is_new else ():
         say(f"publish: {table}")
@@ -277,7 +271,7 @@ def _verify(options: argparse.Namespace) -> int:
 def _diff(options: argparse.Namespace) -> int:
     zone, published = RawZone(raw_dir(None)), PublishedSets(publish_dir(options.publish_dir)).find(options.set)
     with bars("publish") as (progress, _):
-        comparison = compare(_target(), database_path(), zone, published, options.limit, progress)
+        comparison = compare(target_path(), database_path(), zone, published, options.limit, progress)
     if options.json:
         print(as_json(comparison))
     elif options.markdown:

@@ -17,9 +17,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from extract.command import guarded, say
+from extract.errors import ExtractError
+from extract.paths import path_of
 from extract.settings import setting
 from extract.text import visible
-from publish.build import ARTIFACTS, database_path, kept_artifacts
+from publish.build import ARTIFACTS, database_path, kept_artifacts, target_path
 from publish.problems import holder, is_full_text, is_locked_text
 
 _TIME = r"(?:\x1b\[\d*m)*(?:\d\d:\d\d:\d\d  )?"
@@ -32,8 +35,13 @@ _REMEMBERED_LINES = 400
 
 def main(arguments: Sequence[str]) -> int:
     """Run dbt, and return 0, or 1 where it failed."""
-    target = Path(setting("DBT_TARGET_PATH", "target") or "target")
-    places = {"DBT_TARGET_PATH": target, "DBT_LOG_PATH": _logs(), "DUCKDB_PATH": database_path()}
+    try:
+        target, database = target_path(), database_path()
+        places = {"DBT_TARGET_PATH": target, "DBT_LOG_PATH": _logs(), "DUCKDB_PATH": database}
+        environment = {name: str(places[name]) for name in ("DBT_TARGET_PATH", "DBT_LOG_PATH") if setting(name)}
+    except ExtractError as error:
+        say(f"dbt: {error}")
+        return 1
     for name, place in places.items():
         if not is_writable(place):  # dbt says nothing of it with --quiet
             print(
@@ -42,7 +50,9 @@ def main(arguments: Sequence[str]) -> int:
             return 1
     dbt = Path(sysconfig.get_path("scripts")) / "dbt"
     command = [dbt, colours(), *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as ran:
+    with subprocess.Popen(
+        command, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as ran:
         # Ctrl-C reaches dbt too, which ends its queries; what asks this process to end has to be handed on.
         interrupts: list[int] = []
         signal.signal(signal.SIGINT, lambda number, _frame: interrupts.append(number))
@@ -52,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
         keep_artifacts(target)
     if not ran.returncode:
         return 0
-    if line := explanation(said, database_path(), is_interrupted=bool(interrupts)):
+    if line := explanation(said, database, is_interrupted=bool(interrupts)):
         print(f"dbt: {visible(line)}", file=sys.stderr)
     return 1
 
@@ -113,7 +123,7 @@ def is_writable(path: Path) -> bool:
 
 
 def _logs() -> Path:
-    return Path(setting("DBT_LOG_PATH", "logs") or "logs")
+    return path_of("DBT_LOG_PATH", setting("DBT_LOG_PATH") or "logs")
 
 
 def keep_artifacts(target: Path) -> None:
@@ -128,4 +138,4 @@ def keep_artifacts(target: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(guarded("dbt", lambda: main(sys.argv[1:])))

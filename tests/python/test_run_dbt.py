@@ -112,6 +112,17 @@ def test_a_place_that_cannot_be_written_is_named_before_anything_runs(
     )
 
 
+@pytest.mark.parametrize("name", ["DBT_TARGET_PATH", "DBT_LOG_PATH", "DUCKDB_PATH"])
+def test_a_home_that_nobody_knows_is_one_line(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(name, "~anna/x")
+    assert main(["build"]) == 1
+    assert capsys.readouterr().err.startswith(f"dbt: {name}=~anna/x: of ~ only ~/ is known")
+    assert not [*tmp_path.iterdir()]
+
+
 def test_a_locked_database_is_one_line_without_colours_and_without_a_traceback(tmp_path: Path) -> None:
     for name, text in PROJECT_OF_ONE_MODEL.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -121,9 +132,11 @@ def test_a_locked_database_is_one_line_without_colours_and_without_a_traceback(t
         "DUCKDB_PATH": str(database),
         "PYTHONPATH": str(ROOT),
         "DBT_PROFILES_DIR": str(tmp_path),
+        "HOME": str(tmp_path),
+        "DBT_TARGET_PATH": "~/left/here",
+        "DBT_LOG_PATH": "~/told/here",
     }
-    for name in ("DBT_TARGET_PATH", "DBT_LOG_PATH", "DBT_PROJECT_DIR"):
-        environment.pop(name, None)
+    environment.pop("DBT_PROJECT_DIR", None)
     command = [sys.executable, "-m", "publish.run_dbt", "--quiet", "build"]
     with duckdb.connect(str(database)):
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
@@ -133,3 +146,5 @@ def test_a_locked_database_is_one_line_without_colours_and_without_a_traceback(t
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"dbt: {database} is open in ")
     assert f"(process {os.getpid()}" in line
+    assert (tmp_path / "told" / "here" / "dbt.log").is_file()
+    assert not (tmp_path / "~").exists()
