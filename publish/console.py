@@ -48,10 +48,11 @@ def open_console(published: Path, arguments: Sequence[str]) -> NoReturn:
 
 def _options(arguments: Sequence[str]) -> list[str]:
     """Return the shell's options: nothing of ~/.duckdbrc, which may print, and empty cells for nulls in CSV."""
-    options = [] if "-init" in arguments else ["-no-init"]
+    given = {f"-{argument.lstrip('-')}" for argument in arguments if argument.startswith("-")}  # -csv or --csv
+    options = [] if "-init" in given else ["-no-init"]
     if os.environ.get("NO_COLOR"):  # which the shell doesn't know
         options += [word for what in COLOURED for word in ("-cmd", f".{what} off")]
-    return [*options, "-nullvalue", ""] if "-csv" in arguments else options
+    return [*options, "-nullvalue", ""] if "-csv" in given else options
 
 
 def _settings() -> list[str]:

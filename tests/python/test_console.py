@@ -51,11 +51,11 @@ def test_a_null_is_an_empty_cell_of_csv_and_nothing_of_the_home_directory_is_rea
 ) -> None:
     (tmp_path / ".duckdbrc").write_text(".mode line\nselect 'it speaks' as rc;\n")
     sql = "select null as a, '' as b, 1 as c;"
-    done = console(published, sql, "--", "-csv", HOME=str(tmp_path))
+    done = console(published, sql, "--", "--csv", HOME=str(tmp_path))
     assert (done.returncode, done.stdout, done.stderr) == (0, "a,b,c\n,,1\n", "")
     done = console(published, sql, HOME=str(tmp_path))
     assert (done.returncode, done.stderr, "it speaks" in done.stdout) == (0, "", False)
-    done = console(published, sql, "--", "-csv", "-nullvalue", "none", HOME=str(tmp_path))
+    done = console(published, sql, "--", "--csv", "-nullvalue", "none", HOME=str(tmp_path))
     assert done.stdout == "a,b,c\nnone,,1\n"
 
 
