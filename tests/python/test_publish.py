@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -371,6 +371,34 @@ def test_a_build_is_published_once(place: BuiltPlace, tmp_path: Path) -> None:
     first, second = place.publish(tmp_path / "p"), place.publish(tmp_path / "p")
     assert (first.is_new, second.is_new) == (True, False)
     assert second.manifest == first.manifest
+
+
+# One answer that has room for a million characters
+
+
+def made(built: BuiltPlace, parents: Mapping[str, tuple[str, object]], *models: str) -> list[tuple[int]]:
+    """Make models of parents that a query has made of a parameter, in 400 MB, and return how many rows each has."""
+    nodes = built.manifest()["nodes"]
+    with duckdb.connect(config={"memory_limit": "400MB", "max_temp_directory_size": "0MB"}) as connection:
+        connection.execute("attach ':memory:' as build; use build")
+        for name, (query, parameter) in parents.items():
+            connection.execute(f"create table {name} as {query}", [parameter])
+        for name in models:
+            sql = nodes[f"model.palette_analytics.{name}"]["compiled_code"]
+            connection.execute(f"create table {name} as {sql}")
+        return [connection.execute(f"select count(*) from {name}").fetchone() or (0,) for name in models]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [[f"k{n}" for n in range(75_000)], [f"{n:04}" + "x" * 996 for n in range(1000)], ["mood"] * 75_000],
+    ids=["many", "long", "repeated"],
+)
+def test_an_answer_full_of_keys_holds_no_build(built: BuiltPlace, keys: list[str]) -> None:
+    results = "select 'r' as result_id, 'm' as model, ? as tag_keys", json.dumps(keys)
+    attributes = "select ? as attribute, 1 as attribute_key", "mood"
+    parents = {"int_tag_results": results, "int_attributes": attributes}
+    assert made(built, parents, "int_tag_key_lists", "unexpected_tag_keys") == [(1,), (len({*keys}),)]
 
 
 # Numbers that no thread changes
