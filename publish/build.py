@@ -39,9 +39,12 @@ def target_path() -> Path:
 
 
 def catalog_of(database: Path) -> str:
-    """Return what DuckDB, and so each view, calls a database: not always the file's name. Raises duckdb.Error."""
-    with duckdb.connect(str(database), read_only=True) as connection:
-        return connection.execute("select current_database()").fetchall()[0][0]
+    """Return what DuckDB, and so each view, calls a database: not always the file's name. Raises PublishError."""
+    try:
+        with duckdb.connect(str(database), read_only=True) as connection:
+            return connection.execute("select current_database()").fetchall()[0][0]
+    except duckdb.Error as error:
+        raise PublishError(problem(database, error, "run dbt build")) from error
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from warehouse import PROJECT, Warehouse
 
 from extract.load import load
 from extract.rawzone import RawZone
-from publish.build import Build, Column, Mart, audit, kept_artifacts
+from publish.build import Build, Column, Mart, audit, catalog_of, kept_artifacts
 from publish.cli import main
 from publish.connection import limited_connection
 from publish.database import make, write_parquet
@@ -615,6 +615,8 @@ def test_a_warehouse_that_is_being_written_is_refused(
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith(f"summary: {place.database} is open in ")
         assert f"(process {writer.pid}" in line
+        with pytest.raises(PublishError, match=f"{place.database} is open in .*{writer.pid}"):  # as publish diff does
+            catalog_of(place.database)
         with pytest.raises(duckdb.IOException) as caught:
             duckdb.connect(str(place.database), read_only=True)
         assert f"(process {writer.pid}" in (explanation(str(caught.value).splitlines(), place.database) or "")
