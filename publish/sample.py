@@ -55,6 +55,8 @@ def refuse_over_other_data(zone: RawZone, sets: PublishedSets) -> None:
     try:
         manifest = Manifest.read(sets.directory / current)
     except PublishError:
+        if runs:
+            return  # for its error says to publish anew
         whose = "something else"
     else:
         if manifest.is_sample:

@@ -191,6 +191,8 @@ def test_a_raw_zone_of_made_up_data_is_not_built_where_other_data_was_published(
     assert capsys.readouterr().err.startswith("publish: made-up data isn't built: raw holds nothing else, though ")
     change_manifest(places[1], is_sample=True)
     assert main() == 0
+    change_manifest(places[1], files=7)  # so it can't be read, and is to be published anew
+    assert main() == 0
 
 
 def test_what_has_landed_is_left_to_itself(places: tuple[Path, Path]) -> None:
