@@ -53,7 +53,7 @@ def _mixture(zone: RawZone, runs: list[RunSummary]) -> list[str]:
     if len({run.is_sample for run in runs}) == 1:
         return []
     return [
-        f"made-up data and other data are together in {zone.directory}, and what is made of both is never pushed: "
+        f"made-up data and other data come together in {zone.directory}, and what is made of both is never pushed: "
         "to push, set RAW_DIR to a new folder and land your own data there"
     ]
 

@@ -101,7 +101,7 @@ def test_the_marker_lands_and_folding_keeps_it(extract: Extract, generated: Path
     other = write_zip(tmp_path / "x.zip", table_entries(palettes=documents("a")))
     landed = extract.load(other)
     assert "sample" not in landed["source"]
-    assert [note[:43] for note in landed["notes"]] == ["made-up data and other data are together in"]
+    assert [note[:44] for note in landed["notes"]] == ["made-up data and other data come together in"]
     for _ in range(2):
         folded = json.loads(extract("compact", "--json", "--keep", "0s").out)
         assert folded["source"]["sample"] is True
