@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-
 from extract import current
 from extract.backend import has_data_sync
 from extract.changes import write_pages
@@ -23,6 +21,7 @@ from extract.client import ApiError, Client
 from extract.current import Current
 from extract.data_sync import DataSync, NoDataSync
 from extract.deployment import normalised
+from extract.documents import Document, read_one
 from extract.errors import ExtractError
 from extract.journal import Header, Journal, lineage, new_header
 from extract.lines import prefetched
@@ -492,8 +491,8 @@ class Sync:
         changes: defaultdict[tuple[str, str], list[str | None]] = defaultdict(list)
         for number in self._journal.notes:
             for value in self._journal.read(number).values if number > point else ():
-                deleted = msgspec.json.decode(value.value)["_id"] if value.deleted else None
-                changes[value.component, value.table].append(deleted)
+                found = read_one(bytes(value.value)) if value.deleted else None
+                changes[value.component, value.table].append(found.id if isinstance(found, Document) else None)
         return changes
 
     def _describe(self, run: RunSummary, cursor: str, point: int, look: _Look) -> None:
