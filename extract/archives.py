@@ -21,12 +21,11 @@ from typing import IO, Literal, Protocol
 
 from extract import diagnosis
 from extract.errors import ExtractError
-from extract.forms import HEAD_BYTES
+from extract.forms import BLOCK_BYTES, HEAD_BYTES
 from extract.rawzone import TableName
 from extract.settings import setting
 from extract.text import visible
 
-BLOCK_BYTES = 1024 * 1024
 PASSWORD = "EXPORT_ZIP_PASSWORD"  # noqa: S105 - the variable's name, not its value
 ENCRYPTED = 0x1
 """The bit of a ZIP entry's flags that says so."""

@@ -5,6 +5,11 @@ class ExtractError(Exception):
     """What went wrong and what to do about it, in one line."""
 
 
+def first_line(error: Exception) -> str:
+    """Return what DuckDB says, without what follows: the place in the query."""
+    return str(error).partition("\n")[0]
+
+
 def raise_if_interrupted(error: BaseException) -> None:
     """Raise KeyboardInterrupt where DuckDB hands on a Ctrl-C as an error of its own, or as Arrow's."""
     if "interrupted" in str(error).lower():
