@@ -149,7 +149,9 @@ def _single_file(path: Path, table: str | None) -> Archive:
     is_from_snapshot = unpacked.name == DOCUMENTS
     try:
         table_name = TableName.parse(table or ("" if is_from_snapshot else unpacked.stem))
-    except ValueError:
+    except ValueError as error:
+        if table:
+            raise ExtractError(f"--table {table}: {error}: write TABLE, or COMPONENT.TABLE") from None
         raise ExtractError(f"{path.name} doesn't say which table it holds: add --table NAME") from None
     schema = SCHEMA if is_from_snapshot and path.with_name(SCHEMA).is_file() else None
     source = TableSource(table_name, _Directory(path.parent), path.name, schema, is_from_snapshot)

@@ -112,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.run(options)
     except ExtractError as error:
-        print(f"extract: {error}", file=sys.stderr)
+        print(f"extract: {visible(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         kept = "what came so far is kept: run the command again to go on" if options.run is _sync else None
