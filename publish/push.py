@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay
+from tenacity import Retrying, retry_if_exception, stop_after_delay
 from tenacity.wait import wait_exponential_jitter
 
 from extract.client import ApiError, Client, NoAnswer, read_nothing
@@ -164,6 +164,8 @@ class _Push:
         """The imports that were there before, and the one of this push."""
         self._is_unsure = False
         """Whether another import may have come of an upload whose end nobody told of."""
+        self._unfinished: BaseException | None = None
+        """What the one step of an upload failed with that isn't asked again by itself."""
 
     def run(self) -> Pushed:
         try:
@@ -237,7 +239,7 @@ class _Push:
         """Upload the archive, and return the id of the import that waits for it to be looked at."""
         self._known = {job.id for job in self._queries.imports()}
         retrying = Retrying(
-            retry=retry_if_exception_type(NoAnswer),
+            retry=retry_if_exception(lambda error: isinstance(error, NoAnswer) and error is self._unfinished),
             wait=wait_exponential_jitter(multiplier=FIRST_POLL_SECONDS, max=LONGEST_POLL_SECONDS),
             stop=stop_after_delay(self._options.retry_seconds),
             reraise=True,
@@ -262,6 +264,7 @@ class _Push:
         try:
             return self._once.request("POST", "/api/import/finish_upload", body=body, read=_text_at("importId"))
         except (ExtractError, KeyboardInterrupt) as error:
+            self._unfinished = error
             if _may_be_done(error):
                 self._report("it isn't known whether the upload was finished: looking for what came of it")
                 self._is_unsure = True

@@ -1028,6 +1028,15 @@ def test_there_is_a_limit_to_trying(pusher: Pusher, endpoint: str) -> None:
     assert f"no answer from {pusher.deployment.url} to {ENDPOINTS[endpoint]}" in pusher.fails("--retry-for", "1s")
 
 
+@pytest.mark.parametrize("endpoint", ["start_upload", "upload_part"])
+def test_what_was_tried_long_enough_is_not_begun_anew(pusher: Pusher, endpoint: str) -> None:
+    pusher.write(5)
+    pusher.deployment.configure(faults={"kinds": ["503"], "paths": [ENDPOINTS[endpoint]]})
+    result = pusher("-v", "--retry-for", "0.5s")
+    assert result.code == 1
+    assert result.err.count("attempt 2 in") == 1
+
+
 @pytest.mark.parametrize("endpoint", [*ENDPOINTS])
 @pytest.mark.parametrize("status", [400, 403, 413])
 def test_a_refusal_on_any_step_replaces_nothing(pusher: Pusher, endpoint: str, status: int) -> None:
