@@ -78,7 +78,7 @@ The first sync fetches everything. What was fetched is kept as it comes: a sync 
 A run becomes visible only where its tables make one state that the deployment really had; while an import runs on the
 deployment, the sync waits (--wait). The tables are those that the dbt sources declare.
 Needs a Convex plan with streaming export (self-hosted has it), and a key with the permissions deployment:data:view
-and deployment:backups:view. Deployments older than the Data Sync API are read by the older one; each start looks anew.
+and deployment:backups:view. Deployments older than the Data Sync API are read by the older one; each sync looks anew.
 
 What may pass (no connection, any 5xx, a proxy's 404) is tried again for --retry-for; --watch goes on after that, too.
 Where the deployment never answered, a wrong address, port or certificate is told within seconds.
