@@ -8,9 +8,10 @@ import duckdb
 
 from docsite.errors import DocsError
 from docsite.project import Function, Table
+from extract.errors import first_line
 from extract.paths import as_pattern
 from publish.manifest import Manifest
-from publish.problems import first_line, problem
+from publish.problems import problem
 from publish.sql import literal, quoted
 
 

@@ -21,12 +21,11 @@ from typing import IO, Literal, Protocol
 
 from extract import diagnosis
 from extract.errors import ExtractError
-from extract.forms import HEAD_BYTES
+from extract.forms import BLOCK_BYTES, HEAD_BYTES
 from extract.rawzone import TableName
 from extract.settings import setting
 from extract.text import visible
 
-BLOCK_BYTES = 1024 * 1024
 PASSWORD = "EXPORT_ZIP_PASSWORD"  # noqa: S105 - the variable's name, not its value
 ENCRYPTED = 0x1
 """The bit of a ZIP entry's flags that says so."""
@@ -150,7 +149,9 @@ def _single_file(path: Path, table: str | None) -> Archive:
     is_from_snapshot = unpacked.name == DOCUMENTS
     try:
         table_name = TableName.parse(table or ("" if is_from_snapshot else unpacked.stem))
-    except ValueError:
+    except ValueError as error:
+        if table:
+            raise ExtractError(f"--table {table}: {error}: write TABLE, or COMPONENT.TABLE") from None
         raise ExtractError(f"{path.name} doesn't say which table it holds: add --table NAME") from None
     schema = SCHEMA if is_from_snapshot and path.with_name(SCHEMA).is_file() else None
     source = TableSource(table_name, _Directory(path.parent), path.name, schema, is_from_snapshot)

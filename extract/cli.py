@@ -78,7 +78,7 @@ The first sync fetches everything. What was fetched is kept as it comes: a sync 
 A run becomes visible only where its tables make one state that the deployment really had; while an import runs on the
 deployment, the sync waits (--wait). The tables are those that the dbt sources declare.
 Needs a Convex plan with streaming export (self-hosted has it), and a key with the permissions deployment:data:view
-and deployment:backups:view. Deployments older than the Data Sync API are read by the older one; each start looks anew.
+and deployment:backups:view. Deployments older than the Data Sync API are read by the older one; each sync looks anew.
 
 What may pass (no connection, any 5xx, a proxy's 404) is tried again for --retry-for; --watch goes on after that, too.
 Where the deployment never answered, a wrong address, port or certificate is told within seconds.
@@ -112,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.run(options)
     except ExtractError as error:
-        print(f"extract: {error}", file=sys.stderr)
+        print(f"extract: {visible(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         kept = "what came so far is kept: run the command again to go on" if options.run is _sync else None
@@ -126,9 +126,61 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m extract", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    shared, landing, selecting, live = _shared(), _landing(), _selecting(), _live()
+
+    def add(
+        name: str,
+        what: str,
+        description: str,
+        run: Callable[[argparse.Namespace], None],
+        *parents: argparse.ArgumentParser,
+    ) -> argparse.ArgumentParser:
+        formatter = argparse.RawDescriptionHelpFormatter
+        command = commands.add_parser(
+            name, parents=[shared, *parents], help=what, description=description, formatter_class=formatter
+        )
+        command.set_defaults(run=run)
+        return command
+
+    what = "land a snapshot ZIP, a directory of one, or TABLE.jsonl"
+    command = add("load", what, LOAD, _load, landing, selecting)
+    command.add_argument("path", metavar="PATH", type=Path)
+    command.add_argument("--table", help="the table of a .jsonl file whose name doesn't say it (COMPONENT.TABLE too)")
+    command.add_argument("--if-empty", action="store_true", help="do nothing where the raw zone already holds a run")
+    spoilt = command.add_mutually_exclusive_group()
+    spoilt.add_argument("--strict", action="store_true", help="fail on the first line that would be set aside")
+    spoilt.add_argument(
+        "--lenient", action="store_true", help="land what is documents even where most of a file is none"
+    )
+
+    what = "land a deployment as it is now, as a whole export"
+    command = add("snapshot", what, SNAPSHOT, _snapshot, landing, selecting, live)
+    command.add_argument("--reuse", type=duration, metavar="TIME", help="take an export that is no older, as in 24h")
+    _add_time(command, "--wait", timedelta(hours=1), "wait so long for the export (1h)")
+
+    what = "land what has changed on a deployment since the last time"
+    command = add("sync", what, SYNC, _sync, landing, selecting, live)
+    command.add_argument("--watch", type=_seconds, metavar="SECONDS", help="keep following, with such pauses")
+    command.add_argument("--full", action="store_true", help="forget the cursor, and fetch every table anew")
+    _add_time(command, "--wait", timedelta(hours=1), "wait so long for an import (1h)")
+
+    command = add("compact", "fold all runs into one", COMPACT, _compact)
+    _add_time(command, "--keep", timedelta(days=1), "how long folded runs stay (1d)")
+    command.add_argument("--forget-deleted", action="store_true", help="drop the last text of deleted documents too")
+
+    add("status", "what the raw zone holds", STATUS, _status)
+    return parser
+
+
+def _shared() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--raw-dir", metavar="DIR", help="the raw zone (default: RAW_DIR, else data/raw)")
     shared.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+    return shared
+
+
+def _landing() -> argparse.ArgumentParser:
     landing = argparse.ArgumentParser(add_help=False)
     landing.add_argument(
         "--compact-after",
@@ -144,89 +196,27 @@ def _parser() -> argparse.ArgumentParser:
         metavar="TABLE",
         help="land this table even if it loses most of its rows by it (repeatable)",
     )
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    return landing
 
-    command = commands.add_parser(
-        "load",
-        parents=[shared, landing],
-        help="land a snapshot ZIP, a directory of one, or TABLE.jsonl",
-        description=LOAD,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.add_argument("path", metavar="PATH", type=Path)
-    command.add_argument("--table", help="the table of a .jsonl file whose name doesn't say it (COMPONENT.TABLE too)")
-    command.add_argument("--only", action="append", default=[], metavar="TABLE", help="land this table (repeatable)")
-    command.add_argument("--skip", action="append", default=[], metavar="TABLE", help="leave it out (repeatable)")
-    command.add_argument("--if-empty", action="store_true", help="do nothing where the raw zone already holds a run")
-    spoilt = command.add_mutually_exclusive_group()
-    spoilt.add_argument("--strict", action="store_true", help="fail on the first line that would be set aside")
-    spoilt.add_argument(
-        "--lenient", action="store_true", help="land what is documents even where most of a file is none"
-    )
-    command.set_defaults(run=_load)
 
+def _selecting() -> argparse.ArgumentParser:
+    selecting = argparse.ArgumentParser(add_help=False)
+    selecting.add_argument("--only", action="append", default=[], metavar="TABLE", help="land this table (repeatable)")
+    selecting.add_argument("--skip", action="append", default=[], metavar="TABLE", help="leave it out (repeatable)")
+    return selecting
+
+
+def _live() -> argparse.ArgumentParser:
     live = argparse.ArgumentParser(add_help=False)
     live.add_argument("--url", help="the deployment's address (default: CONVEX_URL or CONVEX_SELF_HOSTED_URL)")
-    live.add_argument("--only", action="append", default=[], metavar="TABLE", help="land this table (repeatable)")
-    live.add_argument("--skip", action="append", default=[], metavar="TABLE", help="leave it out (repeatable)")
     live.add_argument("-v", "--verbose", action="store_true", help="tell of each try, not only of the first")
-    live.add_argument(
-        "--retry-for",
-        type=duration,
-        default=timedelta(minutes=10),
-        metavar="TIME",
-        help="give up when nothing came for so long (10m); a deployment that never answered, within seconds",
-    )
+    limit = "give up when nothing came for so long (10m); a deployment that never answered, within seconds"
+    _add_time(live, "--retry-for", timedelta(minutes=10), limit)
+    return live
 
-    command = commands.add_parser(
-        "snapshot",
-        parents=[shared, landing, live],
-        help="land a deployment as it is now, as a whole export",
-        description=SNAPSHOT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.add_argument("--reuse", type=duration, metavar="TIME", help="take an export that is no older, as in 24h")
-    command.add_argument(
-        "--wait", type=duration, default=timedelta(hours=1), metavar="TIME", help="wait so long for the export (1h)"
-    )
-    command.set_defaults(run=_snapshot)
 
-    command = commands.add_parser(
-        "sync",
-        parents=[shared, landing, live],
-        help="land what has changed on a deployment since the last time",
-        description=SYNC,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.add_argument("--watch", type=_seconds, metavar="SECONDS", help="keep following, with such pauses")
-    command.add_argument("--full", action="store_true", help="forget the cursor, and fetch every table anew")
-    command.add_argument(
-        "--wait", type=duration, default=timedelta(hours=1), metavar="TIME", help="wait so long for an import (1h)"
-    )
-    command.set_defaults(run=_sync)
-
-    command = commands.add_parser(
-        "compact",
-        parents=[shared],
-        help="fold all runs into one",
-        description=COMPACT,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.add_argument(
-        "--keep", type=duration, default=timedelta(days=1), metavar="TIME", help="how long folded runs stay (1d)"
-    )
-    command.add_argument("--forget-deleted", action="store_true", help="drop the last text of deleted documents too")
-    command.set_defaults(run=_compact)
-
-    command = commands.add_parser(
-        "status",
-        parents=[shared],
-        help="what the raw zone holds",
-        description=STATUS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.set_defaults(run=_status)
-    return parser
+def _add_time(parser: argparse.ArgumentParser, name: str, default: timedelta, what: str) -> None:
+    parser.add_argument(name, type=duration, default=default, metavar="TIME", help=what)
 
 
 def _seconds(text: str) -> float:

@@ -307,6 +307,6 @@ def _pause(failed: int, retry_after: float | None) -> float:
 
 
 def read_nothing(content: bytearray) -> None:
-    """Read an answer that says nothing: its body is empty, or JSON."""
+    """Read an answer that has no body. What has one isn't Convex's: it counts as an answer that can't be read."""
     if content:
-        json.loads(content)
+        raise ValueError("a body where none is due")

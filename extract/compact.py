@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from extract.documents import DOCUMENT_SCHEMA
-from extract.errors import ExtractError, raise_if_interrupted
+from extract.errors import ExtractError, first_line, raise_if_interrupted
 from extract.limits import limits
 from extract.paths import as_pattern
 from extract.rawzone import REJECTED_FILE, RawZone, RunSummary, RunWriter, TableName, TableWriter, ZoneBusy
@@ -218,8 +218,7 @@ def _fold_table(
         progress(str(name), total, total)
     except (duckdb.Error, pa.ArrowException, OSError, RuntimeError) as error:
         raise_if_interrupted(error)
-        reason = str(error).partition("\n")[0]
-        raise ExtractError(f"{name} can't be folded: {reason}. The raw zone stays as it was") from error
+        raise ExtractError(f"{name} can't be folded: {first_line(error)}. The raw zone stays as it was") from error
 
 
 def _batches(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from extract.errors import ExtractError, raise_if_interrupted
+from extract.errors import ExtractError, first_line, raise_if_interrupted
 from extract.paths import as_pattern
 
 MEMORY_LIMIT = "512MB"
@@ -72,7 +72,7 @@ def _asked(query: str, files: Sequence[Path], parameters: dict[str, Any]) -> tup
         ) from error
     except (duckdb.Error, RuntimeError) as error:
         raise_if_interrupted(error)
-        reason = str(error).partition("\n")[0]  # what follows shows the place in the query
+        reason = first_line(error)
         if isinstance(error, duckdb.OutOfMemoryException):
             raise ExtractError(
                 f"counting {files[-1].stem} needs more than {MEMORY_LIMIT} and the space in {tempfile.gettempdir()} "

@@ -84,6 +84,14 @@ class Export(msgspec.Struct, frozen=True):
     progress_message: str | None = None
 
 
+class _Value(msgspec.Struct, tag_field="status", tag="success"):
+    value: Any = None
+
+
+class _Failure(msgspec.Struct, tag_field="status", tag="error"):
+    message: str = msgspec.field(name="errorMessage")
+
+
 class _Named(msgspec.Struct):
     name: str
 
@@ -180,16 +188,17 @@ class Queries:
         body = {"path": path, "args": args, "format": "json"}
         if component:
             body["componentPath"] = component
-        answer = self._client.request("POST", "/api/function" if component else "/api/query", body=body)
+        content = self._client.request("POST", "/api/function" if component else "/api/query", body=body)
         try:
-            if answer["status"] == "success":
-                return msgspec.convert(answer.get("value"), kind)
-            message = visible(deployment.without_key(first_line(str(answer["errorMessage"]))))[:300]
-        except (msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
+            answer = msgspec.convert(content, _Value | _Failure)
+            if isinstance(answer, _Value):
+                return msgspec.convert(answer.value, kind)
+        except msgspec.ValidationError as error:
             raise ExtractError(
                 f"{deployment.url} answers {path} in a form that isn't known ({error}): upgrade the backend, "
                 "or this project"
             ) from error
+        message = visible(deployment.without_key(first_line(answer.message)))[:300]
         if _PERMISSION.search(message):
             raise not_permitted(deployment, message)
         if _NO_FUNCTION.search(message):

@@ -115,7 +115,7 @@ class StreamingExport:
             "document_deltas", {"format": FORMAT, "selection": selection_of(tables, "incl", "excl"), "cursor": after}
         )
         self._is_after_conflict = False
-        ts = int(answer.cursor or after)
+        ts = msgspec.convert(answer.cursor or after, int, strict=False)
         status = Status("stale" if answer.hasMore else "upToDate", ts)
         return _page(status, [], answer, _Cursor([*map(str, tables)], delta=ts), tables)
 

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-
 from extract import current
 from extract.backend import has_data_sync
 from extract.changes import write_pages
@@ -23,6 +21,7 @@ from extract.client import ApiError, Client
 from extract.current import Current
 from extract.data_sync import DataSync, NoDataSync
 from extract.deployment import normalised
+from extract.documents import Document, read_one
 from extract.errors import ExtractError
 from extract.journal import Header, Journal, lineage, new_header
 from extract.lines import prefetched
@@ -111,6 +110,8 @@ class Sync:
         repaired: set[TableName] = set()
         wrong: dict[TableName, str] = {}
         failed: FunctionError | None = None
+        if self._is_open:
+            self._look_for_newer_api()
         for rounds_left in reversed(range(ROUNDS)):
             try:
                 self.open()
@@ -161,13 +162,17 @@ class Sync:
         self._queries.imports()
         self._find_beginning()
         if self._header.api == StreamingExport.name:
-            if has_data_sync(self._client):
-                self._restart("the deployment has the Data Sync API now: every table comes anew, once")
-            else:
-                self._source = StreamingExport(self._client)
+            self._source = StreamingExport(self._client)
+            self._look_for_newer_api()
         if self._journal.notes and not self._is_idle():
             self._report(f"going on after {len(self._journal.notes)} page(s) that an earlier sync received")
         self._is_open = True
+
+    def _look_for_newer_api(self) -> None:
+        """Leave the older API where the deployment has the newer one by now, or had it all the time behind a proxy."""
+        if self._source.name == StreamingExport.name and has_data_sync(self._client):
+            self._source = DataSync(self._client)
+            self._restart("the deployment has the Data Sync API now: every table comes anew, once")
 
     def _find_beginning(self) -> None:
         state, header = self._zone.newest(), self._journal.header
@@ -210,7 +215,7 @@ class Sync:
         )
 
     def _fall_back(self) -> None:
-        """Go on with the older API. Each start looks whether the newer one is there."""
+        """Go on with the older API. Each sync looks first whether the newer one is there."""
         self._source = StreamingExport(self._client)
         reason = "the deployment is older than the Data Sync API: using list_snapshot and document_deltas"
         if self._is_new():
@@ -492,8 +497,8 @@ class Sync:
         changes: defaultdict[tuple[str, str], list[str | None]] = defaultdict(list)
         for number in self._journal.notes:
             for value in self._journal.read(number).values if number > point else ():
-                deleted = msgspec.json.decode(value.value)["_id"] if value.deleted else None
-                changes[value.component, value.table].append(deleted)
+                found = read_one(bytes(value.value)) if value.deleted else None
+                changes[value.component, value.table].append(found.id if isinstance(found, Document) else None)
         return changes
 
     def _describe(self, run: RunSummary, cursor: str, point: int, look: _Look) -> None:

@@ -122,7 +122,8 @@ def _network_advice(deployment: Deployment, error: httpx.HTTPError) -> tuple[str
             return f"Nothing listens there: {asked}. {ADVICE}", FIRST_CONTACT_SECONDS
     if isinstance(error, httpx.ReadTimeout):
         return ADVICE, None
-    if parts.scheme == "http" and isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
+    has_begun = "complete message body" in str(error)
+    if parts.scheme == "http" and isinstance(error, httpx.RemoteProtocolError | httpx.ReadError) and not has_begun:
         return f"If that port speaks https, set https://{parts.netloc}. {ADVICE}", FIRST_CONTACT_SECONDS
     return ADVICE, FIRST_CONTACT_SECONDS
 

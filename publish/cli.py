@@ -120,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.run(options)
     except (PublishError, ExtractError) as error:
-        print(f"publish: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"publish: {visible(' '.join(str(error).split()))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("publish: interrupted; what was current stays current", file=sys.stderr)

@@ -11,10 +11,10 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
+from extract.errors import first_line
 from publish.build import Build, Mart
 from publish.connection import limited_connection
 from publish.errors import PublishError
-from publish.problems import first_line
 from publish.sql import literal, moved, quoted
 
 STORAGE_VERSION = "v1.4.0"

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import duckdb
 
+from extract.errors import first_line
 from extract.rawzone import RawZone
 from publish.build import Mart, artifacts, audit, catalog_of, marts
 from publish.connection import limited_connection
@@ -15,7 +16,7 @@ from publish.database import functions_and_views
 from publish.diff_rows import Change, Rows, compared_rows
 from publish.errors import PublishError
 from publish.manifest import Manifest
-from publish.problems import first_line, problem, remedy
+from publish.problems import problem, remedy
 from publish.sql import is_same, literal, moved, quoted
 
 MEMORY_LIMIT = "4GB"

@@ -7,18 +7,13 @@ from pathlib import Path
 
 import duckdb
 
-from extract.errors import raise_if_interrupted
+from extract.errors import first_line, raise_if_interrupted
 
 _HOLDER = re.compile(
     r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)(?: by user (?P<user>\S+?))?[.\s]"
 )
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FULL_WORDS = (*map(os.strerror, _FULL), "max_temp_directory_size")
-
-
-def first_line(error: Exception) -> str:
-    """Return what DuckDB says, without the query."""
-    return str(error).split("\n", 1)[0]
 
 
 def is_full(error: Exception) -> bool:

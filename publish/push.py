@@ -10,8 +10,8 @@ What a lost answer means is thought through step by step, as no step but `upload
 - `finish_upload`: asked once, since an upload that was finished can't be finished again. Without an answer of the
   deployment's own, whatever came in its place, an import may wait to be confirmed: it is looked for and cancelled.
   Where no answer came at all, the upload begins anew; what comes of the first one late is looked for at the end.
-- `perform_import`: asked once, and again only while the import still waits to be confirmed. What something on the way
-  answers in the deployment's place ends the push if the import waits still.
+- `perform_import`: asked once, and again only while the import still waits to be confirmed, for as long as everything
+  else is tried. A refusal by something on the way ends the push if the import waits still.
 - `cancel_import`: asked again; "has ended already" is as good.
 """
 
@@ -29,10 +29,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay
+from tenacity import Retrying, retry_if_exception, stop_after_delay
 from tenacity.wait import wait_exponential_jitter
 
-from extract.client import ApiError, Client, NoAnswer
+from extract.client import ApiError, Client, NoAnswer, read_nothing
 from extract.errors import ExtractError
 from extract.queries import Queries
 from extract.text import visible
@@ -164,6 +164,8 @@ class _Push:
         """The imports that were there before, and the one of this push."""
         self._is_unsure = False
         """Whether another import may have come of an upload whose end nobody told of."""
+        self._unfinished: BaseException | None = None
+        """What the one step of an upload failed with that isn't asked again by itself."""
 
     def run(self) -> Pushed:
         try:
@@ -237,7 +239,7 @@ class _Push:
         """Upload the archive, and return the id of the import that waits for it to be looked at."""
         self._known = {job.id for job in self._queries.imports()}
         retrying = Retrying(
-            retry=retry_if_exception_type(NoAnswer),
+            retry=retry_if_exception(lambda error: isinstance(error, NoAnswer) and error is self._unfinished),
             wait=wait_exponential_jitter(multiplier=FIRST_POLL_SECONDS, max=LONGEST_POLL_SECONDS),
             stop=stop_after_delay(self._options.retry_seconds),
             reraise=True,
@@ -262,6 +264,7 @@ class _Push:
         try:
             return self._once.request("POST", "/api/import/finish_upload", body=body, read=_text_at("importId"))
         except (ExtractError, KeyboardInterrupt) as error:
+            self._unfinished = error
             if _may_be_done(error):
                 self._report("it isn't known whether the upload was finished: looking for what came of it")
                 self._is_unsure = True
@@ -342,14 +345,18 @@ class _Push:
 
     def _performed(self, import_id: str) -> None:
         """Confirm the import, and wait until the tables are swapped."""
-        said, refusal = None, None
+        said, began = None, time.monotonic()
+        trouble: ApiError | NoAnswer | None = None
         for _ in self._pauses(self._options.wait_seconds):
             job = self._import(import_id, self._queries)
             state = job.state
             if state.state == WAITING:
-                if refusal:  # and the deployment never heard of it
-                    raise refusal
-                refusal = self._perform(import_id)
+                is_late = time.monotonic() - began > self._options.retry_seconds
+                if trouble and (is_late or isinstance(trouble, ApiError)):  # and the deployment never heard of it
+                    raise trouble
+                if (now := self._perform(import_id)) and not trouble:
+                    self._report("it isn't known whether the import was confirmed: looking at it")
+                trouble = now
             elif state.state == "completed":
                 return self._check_written(state)
             elif state.state == "failed":
@@ -363,17 +370,16 @@ class _Push:
                 self._report(_shown(said))
         raise PublishError(f"{self._overdue(import_id, job, self._options.wait_seconds)} isn't done")
 
-    def _perform(self, import_id: str) -> ApiError | None:
-        """Confirm the import. Returns what something between here and the deployment answered, if it was a refusal."""
+    def _perform(self, import_id: str) -> ApiError | NoAnswer | None:
+        """Confirm the import. Returns what came in place of the deployment's own answer, if anything did."""
         try:
-            self._once.request("POST", "/api/perform_import", body={"importId": import_id}, read=_nothing)
+            self._once.request("POST", "/api/perform_import", body={"importId": import_id}, read=read_nothing)
         except ApiError as error:
             if not error.may_be_done:
                 raise
-            self._report("it isn't known whether the import was confirmed: looking at it")
             return error
-        except NoAnswer:
-            self._report("it isn't known whether the import was confirmed: looking at it")
+        except NoAnswer as error:
+            return error
         return None
 
     def _overdue(self, import_id: str, job: _Import, wait_seconds: float) -> str:
@@ -414,7 +420,7 @@ class _Push:
 
     def _cancel(self, import_id: str) -> None:
         try:
-            self._cleaner.request("POST", "/api/cancel_import", body={"importId": import_id}, read=_nothing)
+            self._cleaner.request("POST", "/api/cancel_import", body={"importId": import_id}, read=read_nothing)
         except ApiError as error:
             if error.code != "CannotCancelImport":  # which says that it has ended
                 raise
@@ -505,9 +511,3 @@ def _text_at(name: str) -> Callable[[bytearray], str]:
 def _may_be_done(error: BaseException) -> bool:
     """Tell whether a step may have been done though it failed: only the deployment itself can rule that out."""
     return error.may_be_done if isinstance(error, ApiError | NoAnswer) else True
-
-
-def _nothing(content: bytearray) -> None:
-    """Read an answer without a body."""
-    if content:
-        raise ValueError("a body where none is due")

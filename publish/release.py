@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 
+from extract.errors import first_line
 from extract.rawzone import RawZone
 from extract.shrinking import Loss
 from publish.build import Build, audit
@@ -18,7 +19,7 @@ from publish.database import write_database, write_parquet
 from publish.errors import PublishError
 from publish.losses import Shrunk, shrunk_tables
 from publish.manifest import FileEntry, Manifest, differences, files_of, git_commit, versions
-from publish.problems import first_line, remedy
+from publish.problems import remedy
 from publish.sample import holds_sample
 from publish.sets import PublishedSets
 

@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.convex_zip import ZipStream
 from convex_deployment.errors import ConvexError
 from convex_deployment.ids import encode_id
-from convex_deployment.settings import Settings
+from convex_deployment.settings import Settings, share_done
 from convex_deployment.store import Store
 
 KEPT_SECONDS = 14 * 86_400
@@ -24,6 +24,8 @@ class Export:
     requested_ts: int
     started: float
     """Monotonic seconds."""
+    looks: int = 0
+    """How many times somebody asked after it."""
     outcome: dict[str, Any] | None = None
     zip: bytes = b""
 
@@ -45,7 +47,10 @@ class Exports:
 
     def latest(self) -> dict[str, Any] | None:
         """Return the newest export as `getLatest` does, with int64 as decimal strings."""
-        return self._described(self._all[-1]) if self._all else None
+        if not self._all:
+            return None
+        self._all[-1].looks += 1
+        return self._described(self._all[-1])
 
     def body(self, key: str) -> tuple[bytes, str]:
         """Return the ZIP of an export by its id or its `start_ts`, and the name that it is downloaded under."""
@@ -73,13 +78,14 @@ class Exports:
     def _state(self, export: Export) -> dict[str, Any]:
         if export.outcome is not None:
             return export.outcome
-        elapsed, wanted = time.monotonic() - export.started, self._settings.export_seconds
-        outcome = self._settings.export_outcome
-        if elapsed < wanted / 4:
+        settings, elapsed = self._settings, time.monotonic() - export.started
+        done = share_done(elapsed, settings.export_seconds, export.looks, settings.export_looks)
+        outcome = settings.export_outcome
+        if done < 1 / 4:
             return {"state": "requested"}
-        if elapsed < wanted or outcome == "stuck":
+        if done < 1 or outcome == "stuck":
             total = sum(tablet.size for tablet in self._store.living())
-            message = f"Backing up messages: {int(total * min(1, elapsed / (wanted or 1))):,} / {total:,} documents"
+            message = f"Backing up messages: {int(total * done):,} / {total:,} documents"
             return {"state": "in_progress", "start_ts": str(export.requested_ts), "progress_message": message}
         now = self._store.now()
         if outcome == "completed":

@@ -12,7 +12,7 @@ from typing import Any
 from convex_deployment.archives import ImportFailedError, ParsedTable, Place, parsed
 from convex_deployment.errors import ConvexError
 from convex_deployment.ids import decode_id, encode_id
-from convex_deployment.settings import Settings
+from convex_deployment.settings import Settings, share_done
 from convex_deployment.store import Store, Tablet
 
 LISTED = 20
@@ -155,7 +155,7 @@ class Imports:
         if job is None:
             raise ConvexError(404, "ImportNotFound", f"import {import_id} not found")
         settings = self._settings
-        done = self._share_done(job)
+        done = share_done(time.monotonic() - job.since, settings.import_seconds, job.looks, settings.import_looks)
         if job.body and job.state["state"] == "uploaded" and done == 1:
             self._look_at(job)
         elif job.body and job.state["state"] == "in_progress" and settings.import_outcome != "stuck":
@@ -167,13 +167,6 @@ class Imports:
             else:
                 self.finish(job.id)
         return job
-
-    def _share_done(self, job: Import) -> float:
-        """Return how much of what an import does in this state is done, from 0 to 1. The first look finds nothing."""
-        seconds, looks = self._settings.import_seconds, self._settings.import_looks
-        if looks is not None:
-            return min(1.0, max(0, job.looks - 1) / looks)
-        return min(1.0, (time.monotonic() - job.since) / seconds) if seconds else 1.0
 
     def _look_at(self, job: Import) -> None:
         """Count what the archive holds and what it would replace: an import waits to be confirmed after that."""

@@ -38,6 +38,8 @@ class Settings:
     invalidate_cursors: bool = False
     """Set to True, it gives the deployment another secret, once."""
     export_seconds: float = 0.0
+    export_looks: int | None = None
+    """Instead of the seconds: how many times somebody asks after an export before it is done."""
     export_outcome: str = "completed"
     """`completed`, `failed`, `canceled` or `stuck`."""
     export_expired: bool = False
@@ -76,3 +78,10 @@ class Settings:
     faults: dict[str, Any] = field(default_factory=dict)
     """`rate` (0 to 1), `kinds`, and if wanted `seed`, `paths` (prefixes), `times`, `after` (how many pass first),
     `retry_after`, `pause`."""
+
+
+def share_done(elapsed: float, seconds: float, looks: int, wanted_looks: int | None) -> float:
+    """Return how much of what takes so long is done, from 0 to 1. The first look finds nothing done."""
+    if wanted_looks is not None:
+        return min(1.0, max(0, looks - 1) / wanted_looks)
+    return min(1.0, elapsed / seconds) if seconds else 1.0

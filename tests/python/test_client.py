@@ -171,6 +171,16 @@ def test_an_answer_that_is_lost_may_have_been_a_yes(
     assert len(deployment.requests()) == 1
 
 
+@pytest.mark.parametrize("kind", ["cut_body", "cut_chunked"])
+def test_what_began_to_answer_in_http_is_not_told_to_speak_https(
+    deployment: Deployment, client: Client, kind: str
+) -> None:
+    deployment.configure(faults={"kinds": [kind]})
+    with pytest.raises(NoAnswer, match="without sending complete message body") as raised:
+        Queries(client.with_patience(0)).imports()
+    assert "https" not in str(raised.value)
+
+
 def test_what_was_never_sent_was_not_done() -> None:
     with (
         Client(Address(f"http://127.0.0.1:{unused_port()}", "name|key"), 0) as client,

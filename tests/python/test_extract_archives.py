@@ -457,6 +457,17 @@ def test_a_hostile_name_writes_nothing_and_is_noted(extract: Extract, tmp_path: 
     assert note == f"1 file(s) that belong to no table were passed over: {name}"
 
 
+def test_a_table_of_a_name_that_none_can_have_is_told_as_that(extract: Extract) -> None:
+    Path("t.jsonl").write_bytes(documents("a"))
+    assert "--table a b: /a b can't be the name of a Convex table" in extract.fails("t.jsonl", "--table", "a b")
+
+
+def test_a_name_in_an_error_steers_no_terminal(extract: Extract, tmp_path: Path) -> None:
+    name = "t/documents.jsonl"
+    archive = write_zip(tmp_path / "x\x1b[2J\n.zip", table_entries(t=documents("a")) | {f"./{name}": b""})
+    assert f"x\\x1b[2J\\n.zip holds {name} twice" in extract.fails(archive)
+
+
 def test_a_name_that_is_no_unicode_is_noted(extract: Extract, tmp_path: Path) -> None:
     folder = write_directory(tmp_path / os.fsdecode(b"in\xff"), table_entries(t=documents("a")))
     (folder / os.fsdecode(b"x\xff.txt")).write_bytes(b"")

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from conftest import Extract, assert_failed_clearly
+from conftest import Extract, Result, assert_failed_clearly
 
 SECRET = "0123456789abcdef" * 2
 KEY = f"selfhosted|{SECRET}"
@@ -60,6 +60,8 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Generator[dict[str, Answer]]:
             self.end_headers()
             self.wfile.write(content)
 
+        do_GET = do_POST  # noqa: N815 (the base class's name)
+
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class's name)
             """Write no log."""
 
@@ -80,6 +82,9 @@ UNFIT = [
     (SYNCING, TABLES, value({"page": [{"name": 7}]}), UNKNOWN),
     (SYNCING, TABLES, value({"page": [{"name": "../x"}]}), "can't be"),
     (SYNCING, TABLES, body(b'{"status":"error"}'), UNKNOWN),
+    (SYNCING, TABLES, body(b"{}"), f"{UNKNOWN} (Object missing required field `status`)"),
+    (SYNCING, TABLES, body(b"[]"), f"{UNKNOWN} (Expected `object`, got `array`)"),
+    (SYNCING, TABLES, body(b"null"), f"{UNKNOWN} (Expected `object`, got `null`)"),
     (SYNCING, TABLES, body(b"[" * 200_000), "can't be read"),
     (SYNCING, TABLES, body(b"", 503, Retry_After="\u00b2"), "503"),
     (SYNCING, TABLES, body(b"no gzip", Content_Encoding="gzip"), "DecodingError"),
@@ -104,8 +109,37 @@ def test_an_answer_that_no_deployment_gives_is_one_clear_error(
 ) -> None:
     answers[path] = answer
     result = extract(*command, "--only", "palettes", "--retry-for", "1s")
-    assert_failed_clearly(result)
-    assert part in result.err
+    *tries, last = result.err.splitlines(keepends=True)
+    assert_failed_clearly(Result(result.code, result.out, last))
+    assert part in last
+    assert all("trying again, for up to 1 s" in line for line in tries)
+    assert len(tries) <= 1
+
+
+DELTAS, GONE = "/api/document_deltas", body(b"", 404)
+OLDER = {
+    SYNC: GONE,
+    "/api/v1/data/list_active_syncs?limit=1": GONE,
+    "/api/test_streaming_export_connection": body(b"null"),
+    "/api/list_snapshot": body(b'{"values":[],"hasMore":false,"snapshot":5}'),
+}
+DELETED = b'{"_table":"palettes","_ts":7,"_deleted":true}'
+
+
+@pytest.mark.parametrize(
+    ("deltas", "part"),
+    [
+        (b'{"values":[],"hasMore":false,"cursor":"abc"}', f"{UNKNOWN} (Expected `int`, got `str`)"),
+        (b'{"values":[' + DELETED + b'],"hasMore":false,"cursor":7}', ""),
+    ],
+)
+def test_an_answer_that_no_older_deployment_gives_raises_nothing_else(
+    extract: Extract, answers: dict[str, Answer], deltas: bytes, part: str
+) -> None:
+    answers |= OLDER | {DELTAS: body(deltas)}
+    result = extract("sync", "--only", "palettes", "--retry-for", "5s")
+    assert result.code == bool(part), result.err
+    assert part in result.err.splitlines()[-1]
 
 
 ECHOES = [

@@ -230,7 +230,7 @@ WRONG_ADDRESSES = [
     ("https://.convex.cloud", "an empty part between two dots"),
     ("https://happy.convex.cloud..", "an empty part between two dots"),
     (f"https://{'a' * 64}.convex.cloud", "longer than 63 characters"),
-    (f"https://{'a.' * 127}convex.cloud", "longer than 63 characters"),
+    (f"https://{'a.' * 127}convex.cloud", "no host's name is longer than 253"),
     ("https://ａ。。b", "can't be read as an address"),
     ("https://☃.example.com", "its host holds letters (U+2603, snowman) that no"),
     ("https://xn--a", "can't be read as an address"),

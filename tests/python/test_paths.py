@@ -15,7 +15,7 @@ from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from jinja2 import Environment
 from warehouse import PROJECT
 
-from extract.errors import ExtractError
+from extract.errors import ExtractError, raise_if_interrupted
 from extract.paths import as_pattern
 from extract.settings import raw_dir
 from publish.build import catalog_of, database_path
@@ -24,6 +24,26 @@ from publish.database import functions_and_views
 from publish.errors import PublishError
 from publish.sets import publish_dir
 from publish.sql import literal
+
+
+def test_a_folder_whose_name_says_interrupted_is_nobodys_ctrl_c(extract: Extract) -> None:
+    raw = extract.raw / "Interrupted!"
+    Path("t.jsonl").write_bytes(documents("a"))
+    zone = Extract(raw, extract.capsys)
+    zone.load("t.jsonl")
+    (run_folders(raw)[0] / "t.parquet").write_bytes(b"")
+    result = zone("status")
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith("extract: the files of t in ")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [duckdb.InterruptException("INTERRUPT Error: Interrupted!"), RuntimeError("Query interrupted")],
+)
+def test_what_duckdb_makes_of_ctrl_c_is_ctrl_c(error: Exception) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        raise_if_interrupted(error)
 
 
 class Refused(Exception):

@@ -875,6 +875,17 @@ def test_a_step_that_something_on_the_way_refuses_leaves_nothing_behind(pusher: 
         assert len(pusher.requests(ENDPOINTS[endpoint])) == 1, kind
 
 
+def test_a_confirmation_that_never_gets_through_is_given_up_and_says_what_came(pusher: Pusher) -> None:
+    pusher.write(5)
+    pusher.deployment.configure(faults={"kinds": ["sign_in"], "paths": [ENDPOINTS["perform_import"]]})
+    result = pusher("--retry-for", "0.3s")
+    assert (result.code, result.out) == (1, "")
+    assert result.err.count("it isn't known whether the import was confirmed") == 1
+    assert "something between us and Convex answered with a web page (“Sign in”" in result.err.splitlines()[-1]
+    assert result.err.endswith("Nothing was replaced\n")
+    assert pusher.waiting() == []
+
+
 def test_an_upload_whose_end_was_lost_to_a_proxy_leaves_no_import_behind(pusher: Pusher) -> None:
     pusher.write(5)
     pusher.deployment.configure(faults={"kinds": ["524_after"], "paths": [ENDPOINTS["finish_upload"]]})
@@ -1015,6 +1026,15 @@ def test_there_is_a_limit_to_trying(pusher: Pusher, endpoint: str) -> None:
     pusher.write(5)
     pusher.deployment.configure(faults={"kinds": ["503"], "paths": [ENDPOINTS[endpoint]]})
     assert f"no answer from {pusher.deployment.url} to {ENDPOINTS[endpoint]}" in pusher.fails("--retry-for", "1s")
+
+
+@pytest.mark.parametrize("endpoint", ["start_upload", "upload_part"])
+def test_what_was_tried_long_enough_is_not_begun_anew(pusher: Pusher, endpoint: str) -> None:
+    pusher.write(5)
+    pusher.deployment.configure(faults={"kinds": ["503"], "paths": [ENDPOINTS[endpoint]]})
+    result = pusher("-v", "--retry-for", "0.5s")
+    assert result.code == 1
+    assert result.err.count("attempt 2 in") == 1
 
 
 @pytest.mark.parametrize("endpoint", [*ENDPOINTS])

@@ -177,9 +177,15 @@ def test_a_web_page_is_taken_for_success_at_no_step(live: Live) -> None:
         live.check()
 
 
+def test_json_is_no_answer_to_a_request_for_an_export(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("extract.snapshot.REQUEST", "/api/query")
+    assert "the answer can't be read: it begins with '{" in live.fails("snapshot", "--retry-for", "0.3s")
+
+
 def test_an_export_that_nobody_made_is_not_waited_for_long(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("extract.snapshot.APPEARS_SECONDS", 0.3)
-    monkeypatch.setattr("extract.snapshot.REQUEST", "/api/query")  # where something answers, in JSON
+    monkeypatch.setattr("extract.snapshot.read_nothing", bytes)
+    monkeypatch.setattr("extract.snapshot.REQUEST", "/api/query")  # where something else answers
     assert "was asked for an export, and has none" in live.fails("snapshot")
 
 

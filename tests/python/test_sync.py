@@ -1018,6 +1018,19 @@ def test_watching_survives_what_something_between_says(live: Live, kind: str) ->
     assert [run["kind"] for run in live.runs()] == ["full", "incremental"]
 
 
+def test_a_sync_that_goes_on_leaves_the_older_api_once_there_is_a_newer(live: Live) -> None:
+    live.deployment.configure(data_sync="missing")
+    with Client(Address(live.deployment.url, live.deployment.key)) as client:
+        sync = Sync(RawZone(live.raw), client, Selection(FOLLOWED))
+        for data_sync in ("missing", "missing", "current", "current"):
+            live.deployment.configure(data_sync=data_sync, older_api=data_sync == "missing")
+            live.deployment.insert("palettes", {"n": 1})
+            assert sync.once() is not None
+            live.check()
+    apis = [(run["sync"]["api"], run["kind"]) for run in live.runs()]
+    assert apis == [(api, kind) for api in ("streaming_export", "data_sync") for kind in ("full", "incremental")]
+
+
 def test_watching_stops_at_what_another_try_would_not_change(live: Live) -> None:
     with start_watching(live) as process:
         wait_for(lambda: len(live.requests()) > 1)
