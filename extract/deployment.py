@@ -158,8 +158,8 @@ def _host(shown: str, host: str) -> str:
         raise ExtractError(f"{shown} can't be read as an address: its host {why}")
     if len(host) > _LONGEST_HOST or max(map(len, host.split("."))) > _LONGEST_LABEL:
         raise ExtractError(
-            f"{shown} can't be read as an address: no host's name is longer than {_LONGEST_HOST}, and no part of it longer "
-            f"than {_LONGEST_LABEL} characters"
+            f"{shown} can't be read as an address: no host's name is longer than {_LONGEST_HOST}, and no part of it "
+            f"longer than {_LONGEST_LABEL} characters"
         )
     return host
 

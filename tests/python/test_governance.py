@@ -298,7 +298,7 @@ EDITS = [
     ),
     Edit(
         "A list has an order",
-        lambda e: e.replace("int_unmapped_tags", " order by results.palette_seed", ""),
+        lambda e: e.replace("int_unmapped_tags", " order by results.palette_seed asc nulls last", ""),
         "list(distinct results.palette_seed)",
     ),
     Edit("A model is one query", lambda e: e.node("tag_values").update(raw_code="select 1 as one;"), "tag_values"),
