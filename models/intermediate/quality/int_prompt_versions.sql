@@ -13,11 +13,29 @@ summed as (
     from {{ ref('int_model_prompts') }}
     group by all
 
+),
+
+answered as (
+
+    select
+        prompt_version,
+        cast(sum(success_count) as bigint) as success_count
+    from {{ ref('int_palette_versions') }}
+    group by all
+    having sum(success_count) > 0
+
 )
 
+-- A version under which no answer counts is no predecessor.
 select
-    *,
-    lag(prompt_version) over (
-        order by first_used_at asc nulls last, prompt_version asc nulls last
-    ) as previous_prompt_version
+    summed.*,
+    coalesce(answered.success_count, 0) as success_count,
+    last_value(answered.prompt_version ignore nulls) over before as previous_prompt_version,
+    last_value(answered.success_count ignore nulls) over before as previous_success_count
 from summed
+left join answered
+    on summed.prompt_version = answered.prompt_version
+window before as (
+    order by summed.first_used_at asc nulls last, summed.prompt_version asc nulls last
+    rows between unbounded preceding and 1 preceding
+)

@@ -1,8 +1,9 @@
 with
 
-prompt_order as (
+prompt_versions as (
 
-    select * from {{ ref('int_prompt_order') }}
+    select * from {{ ref('int_prompt_versions') }}
+    where success_count > 0 and previous_prompt_version is not null
 
 ),
 
@@ -15,25 +16,24 @@ said as (
 both_sides as (
 
     select
-        prompt_order.prompt_version,
+        prompt_versions.prompt_version,
         said.attribute_key,
         said.canonical_tag_key,
         said.result_count,
         0 as previous_result_count
     from said
-    inner join prompt_order
-        on said.prompt_version = prompt_order.prompt_version
-    where prompt_order.previous_prompt_version is not null
+    inner join prompt_versions
+        on said.prompt_version = prompt_versions.prompt_version
     union all
     select
-        prompt_order.prompt_version,
+        prompt_versions.prompt_version,
         said.attribute_key,
         said.canonical_tag_key,
         0 as result_count,
         said.result_count as previous_result_count
     from said
-    inner join prompt_order
-        on said.prompt_version = prompt_order.previous_prompt_version
+    inner join prompt_versions
+        on said.prompt_version = prompt_versions.previous_prompt_version
 
 )
 

@@ -32,14 +32,14 @@ terms as (
 select
     terms.prompt_version,
     attributes.attribute,
-    prompt_order.previous_prompt_version,
+    prompt_versions.previous_prompt_version,
     count(*) as tag_count,
     count(*) filter (where terms.said_before = 0) as new_tag_count,
     count(*) filter (where terms.now_said = 0) as gone_tag_count,
     abs(round(({{ exact_sum('terms.now_term') }} + {{ exact_sum('terms.before_term') }}) / 2, 9)) as divergence
 from terms
-inner join {{ ref('int_prompt_order') }} as prompt_order
-    on terms.prompt_version = prompt_order.prompt_version
+inner join {{ ref('int_prompt_versions') }} as prompt_versions
+    on terms.prompt_version = prompt_versions.prompt_version
 inner join {{ ref('int_attributes') }} as attributes
     on terms.attribute_key = attributes.attribute_key
 group by all

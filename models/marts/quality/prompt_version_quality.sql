@@ -20,7 +20,7 @@ entropies as (
 measured as (
 
     select
-        prompt_versions.* exclude (previous_prompt_version),
+        prompt_versions.* exclude (success_count, previous_prompt_version, previous_success_count),
         attributes.attribute,
         prompt_versions.previous_prompt_version,
         coalesce(agreement.palette_count, 0) as palette_count,
@@ -49,14 +49,15 @@ measured as (
 )
 
 select
-    *,
-    round(krippendorff_alpha - lag(krippendorff_alpha) over version_before, 12) as krippendorff_alpha_change,
-    round(mean_entropy - lag(mean_entropy) over version_before, 12) as mean_entropy_change,
-    round(vocabulary_compliance - lag(vocabulary_compliance) over version_before, 12) as vocabulary_compliance_change,
+    measured.*,
+    round(measured.krippendorff_alpha - before.krippendorff_alpha, 12) as krippendorff_alpha_change,
+    round(measured.mean_entropy - before.mean_entropy, 12) as mean_entropy_change,
+    round(measured.vocabulary_compliance - before.vocabulary_compliance, 12) as vocabulary_compliance_change,
     case
-        when agreement_change > 1.96 * agreement_change_error then 'better'
-        when -agreement_change > 1.96 * agreement_change_error then 'worse'
-        when previous_prompt_version is not null then 'no clear change'
+        when measured.agreement_change > 1.96 * measured.agreement_change_error then 'better'
+        when -measured.agreement_change > 1.96 * measured.agreement_change_error then 'worse'
+        when measured.previous_prompt_version is not null then 'no clear change'
     end as verdict
 from measured
-window version_before as (partition by attribute order by first_used_at asc nulls last, prompt_version asc nulls last)
+left join measured as before
+    on measured.previous_prompt_version = before.prompt_version and measured.attribute = before.attribute

@@ -7,9 +7,9 @@ changes as (
 
 ),
 
-prompt_order as (
+prompt_versions as (
 
-    select * from {{ ref('int_prompt_order') }}
+    select * from {{ ref('int_prompt_versions') }}
 
 ),
 
@@ -23,15 +23,15 @@ shares as (
 
     select
         changes.*,
-        prompt_order.previous_prompt_version,
-        changes.result_count / prompt_order.success_count as share,
-        changes.previous_result_count / prompt_order.previous_success_count as previous_share,
+        prompt_versions.previous_prompt_version,
+        changes.result_count / prompt_versions.success_count as share,
+        changes.previous_result_count / prompt_versions.previous_success_count as previous_share,
         (changes.result_count + changes.previous_result_count)
-        / (prompt_order.success_count + prompt_order.previous_success_count) as pooled_share,
-        1 / prompt_order.success_count + 1 / prompt_order.previous_success_count as per_answer
+        / (prompt_versions.success_count + prompt_versions.previous_success_count) as pooled_share,
+        1 / prompt_versions.success_count + 1 / prompt_versions.previous_success_count as per_answer
     from changes
-    inner join prompt_order
-        on changes.prompt_version = prompt_order.prompt_version
+    inner join prompt_versions
+        on changes.prompt_version = prompt_versions.prompt_version
 
 )
 
