@@ -188,12 +188,17 @@ $(AIRBYTE): requirements/airbyte.txt | $(BIN)/python
 	else echo "Python 3.12 or later: airbyte-source-convex will judge nothing; it runs on 3.9 to 3.11"; fi
 	@touch $@
 
-# The judge of the weighted consensus. It takes 25 s and 400 MB to install, so `make test` compares with a plain model in Python.
+# A peer of the weighted consensus. It takes 25 s and 400 MB to install, so only `make labels` has it.
 CROWDKIT := .venv-crowdkit/.installed
 
-.PHONY: crowdkit
-crowdkit: $(CROWDKIT) $(DEV) ## the weighted consensus beside crowd-kit's, on random votes: the largest differences
-	$(BIN)/pytest -s tests/python/test_weighted_consensus.py
+.PHONY: labels
+labels: $(RUNTIME) $(CROWDKIT) ## the weighted consensus on votes with known answers, beside crowd-kit's methods (LABELS=folder of CSV files)
+	$(if $(LABELS),,$(error name a folder of labelled votes: make labels LABELS=DIR, see benchmarks/labels.py))
+	PYTHONPATH=. $(BIN)/python -m benchmarks.labels '$(LABELS)'
+
+.PHONY: simulate
+simulate: $(DEV) ## the weighted consensus beside the majority, on drawn votes, with and without shared mistakes (PALETTES="25 100 500 2000", WORLDS=20)
+	PYTHONPATH=. $(BIN)/python -m benchmarks.simulate --palettes $(or $(PALETTES),25 100 500 2000) --worlds $(or $(WORLDS),20)
 
 $(CROWDKIT): requirements/crowdkit.txt | $(BIN)/python
 	@rm -rf $(@D)

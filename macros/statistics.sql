@@ -26,6 +26,14 @@
 {%- endmacro %}
 
 
+{% macro wilson_upper_bound(votes, total) -%}
+    (round(
+        ({{ votes }} + 1.9208e0 + 1.96e0 * sqrt({{ votes }} / {{ total }} * ({{ total }} - {{ votes }}) + 0.9604e0))
+        / ({{ total }} + 3.8416e0), 12
+    ) + 0.0)
+{%- endmacro %}
+
+
 {% macro normalised_entropy(votes) -%}
     if(
         count(*) = 1,

@@ -71,13 +71,12 @@ TELL_OF_BEFORE = (
     "int_gone_results",
     "int_model_prompt_keys",
     "int_models",
-    "int_panel_opinions",
     "int_tag_keys",
     "int_tag_texts",
     "int_tags",
     "int_texts",
 )
-"""Not compared: texts, names and opinions that stay when nobody has them any more, and numbers that were given once."""
+"""Not compared: texts and names that stay when nobody has them any more, and numbers that were given once."""
 
 VALUES, TEXTS = "models/intermediate/values/int_tag_values.sql", "models/intermediate/values/int_texts.sql"
 FREQUENCIES = "models/marts/frequency/tag_frequencies.sql"

@@ -34,6 +34,7 @@ select
     results.result_key,
     palette_versions.group_key,
     model_prompts.model_prompt_key,
+    models.model_key,
     set_bit(cast(repeat('0', models.model_set_length) as bit), models.model_key - 1, 1) as model_set
 from results
 inner join palette_versions

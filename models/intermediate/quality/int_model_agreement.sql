@@ -2,23 +2,15 @@ with
 
 votes as (
 
-    select
-        scopes.scope_key,
-        votes.attribute_key,
-        votes.canonical_tag_key,
-        votes.others_canonical_tag_key,
-        sum(votes.vote_count) as vote_count
-    from {{ ref('int_votes_beside_others') }} as votes
-    inner join {{ ref('int_model_scopes') }} as scopes
-        on votes.model_prompt_key = scopes.model_prompt_key
-    group by all
+    select * from {{ ref('int_votes_beside_others') }}
 
 ),
 
 totals as (
 
     select
-        scope_key,
+        prompt_version,
+        model_key,
         attribute_key,
         sum(vote_count) as vote_count,
         coalesce(sum(vote_count) filter (where canonical_tag_key = others_canonical_tag_key), 0) as agreeing_count
@@ -30,7 +22,8 @@ totals as (
 by_own_tag as (
 
     select
-        scope_key,
+        prompt_version,
+        model_key,
         canonical_tag_key,
         sum(vote_count) as vote_count
     from votes
@@ -41,7 +34,8 @@ by_own_tag as (
 by_others_tag as (
 
     select
-        scope_key,
+        prompt_version,
+        model_key,
         attribute_key,
         others_canonical_tag_key,
         sum(vote_count) as vote_count
@@ -53,20 +47,23 @@ by_others_tag as (
 by_chance as (
 
     select
-        by_others_tag.scope_key,
+        by_others_tag.prompt_version,
+        by_others_tag.model_key,
         by_others_tag.attribute_key,
         sum(by_others_tag.vote_count * by_own_tag.vote_count) as product
     from by_others_tag
     inner join by_own_tag
         on
-            by_others_tag.scope_key = by_own_tag.scope_key
+            by_others_tag.prompt_version is not distinct from by_own_tag.prompt_version
+            and by_others_tag.model_key = by_own_tag.model_key
             and by_others_tag.others_canonical_tag_key = by_own_tag.canonical_tag_key
     group by all
 
 )
 
 select
-    totals.scope_key,
+    totals.prompt_version,
+    totals.model_key,
     totals.attribute_key,
     cast(totals.vote_count as bigint) as compared_vote_count,
     totals.agreeing_count / totals.vote_count as agreement,
@@ -76,4 +73,7 @@ select
     ) }} as cohens_kappa
 from totals
 left join by_chance
-    on totals.scope_key = by_chance.scope_key and totals.attribute_key = by_chance.attribute_key
+    on
+        totals.prompt_version is not distinct from by_chance.prompt_version
+        and totals.model_key = by_chance.model_key
+        and totals.attribute_key = by_chance.attribute_key

@@ -3,17 +3,26 @@ with
 answers as (
 
     select * from {{ ref('int_answers') }}
-    where model_set is not null and group_key > {{ greatest_kept('group_key') }}
+    where model_key is not null and group_key > {{ greatest_kept('group_key') }}
+
+),
+
+counted as (
+
+    select
+        answers.group_key,
+        votes.attribute_key,
+        answers.model_key,
+        votes.canonical_tag_key,
+        cast(count(*) as integer) as vote_count
+    from {{ ref('int_votes') }} as votes
+    inner join answers
+        on votes.result_key = answers.result_key
+    group by all
 
 )
 
 select
-    answers.group_key,
-    votes.attribute_key,
-    answers.model_prompt_key,
-    votes.canonical_tag_key,
-    count(*) as vote_count
-from {{ ref('int_votes') }} as votes
-inner join answers
-    on votes.result_key = answers.result_key
-group by all
+    *,
+    cast(sum(vote_count) over (partition by group_key, attribute_key, model_key) as integer) as own_count
+from counted

@@ -21,7 +21,11 @@ group_votes as (
 
 voters as (
 
-    select distinct * exclude (canonical_tag_key, vote_count)
+    select distinct
+        group_key,
+        attribute_key,
+        model_key,
+        own_count
     from model_votes
 
 ),
@@ -31,15 +35,14 @@ ballots as (
     select
         voters.*,
         group_votes.canonical_tag_key,
-        coalesce(model_votes.vote_count, 0) as own_count,
-        group_votes.vote_count - own_count as others_count
+        group_votes.vote_count - coalesce(model_votes.vote_count, 0) as others_count
     from voters
     inner join group_votes
         on voters.group_key = group_votes.group_key and voters.attribute_key = group_votes.attribute_key
     left join model_votes
         on
             voters.group_key = model_votes.group_key
-            and voters.model_prompt_key = model_votes.model_prompt_key
+            and voters.model_key = model_votes.model_key
             and group_votes.canonical_tag_key = model_votes.canonical_tag_key
 
 ),
@@ -50,8 +53,7 @@ most_votes as (
     select
         group_key,
         attribute_key,
-        model_prompt_key,
-        cast(sum(own_count) as integer) as own_count,
+        model_key,
         max(others_count * 4294967296 + canonical_tag_key) filter (where others_count > 0) as last_key,
         max(others_count * 4294967296 - canonical_tag_key) filter (where others_count > 0) as first_key
     from ballots
@@ -62,10 +64,10 @@ most_votes as (
 select
     model_votes.group_key,
     model_votes.attribute_key,
-    model_votes.model_prompt_key,
+    model_votes.model_key,
     model_votes.canonical_tag_key,
-    cast(model_votes.vote_count as integer) as vote_count,
-    most_votes.own_count,
+    model_votes.vote_count,
+    model_votes.own_count,
     case
         when most_votes.last_key - most_votes.first_key = 2 * (most_votes.last_key % 4294967296)
             then cast(most_votes.last_key % 4294967296 as integer)
@@ -75,4 +77,4 @@ inner join most_votes
     on
         model_votes.group_key = most_votes.group_key
         and model_votes.attribute_key = most_votes.attribute_key
-        and model_votes.model_prompt_key = most_votes.model_prompt_key
+        and model_votes.model_key = most_votes.model_key

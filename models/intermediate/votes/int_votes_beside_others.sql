@@ -1,9 +1,30 @@
+with
+
+votes as (
+
+    select
+        palette_versions.prompt_version,
+        votes.model_key,
+        votes.attribute_key,
+        votes.canonical_tag_key,
+        votes.others_canonical_tag_key,
+        cast(sum(votes.vote_count) as bigint) as vote_count
+    from {{ ref('int_others_consensus') }} as votes
+    inner join {{ ref('int_palette_versions') }} as palette_versions
+        on votes.group_key = palette_versions.group_key
+    where votes.others_canonical_tag_key is not null
+    group by all
+
+)
+
+select * from votes
+union all
 select
-    model_prompt_key,
+    null as prompt_version,
+    model_key,
     attribute_key,
     canonical_tag_key,
     others_canonical_tag_key,
     cast(sum(vote_count) as bigint) as vote_count
-from {{ ref('int_others_consensus') }}
-where others_canonical_tag_key is not null
+from votes
 group by all

@@ -7,9 +7,9 @@ differences as (
 
 ),
 
-items as (
+votes as (
 
-    select * from {{ ref('int_categorical_votes') }}
+    select * from {{ ref('int_model_votes') }}
 
 ),
 
@@ -36,37 +36,26 @@ found as (
     select
         differences.* exclude (votes, is_different),
         differences.votes as winner_votes,
-        items.votes
+        palette_versions.group_key
     from differences
     inner join palette_versions
         on
             differences.palette_seed = palette_versions.palette_seed
             and differences.prompt_version = palette_versions.prompt_version
-    inner join items
-        on palette_versions.group_key = items.group_key
-
-),
-
-said as (
-
-    select
-        *,
-        unnest([vote.model_key for vote in votes]) as model_key,
-        unnest([vote.canonical_tag_key for vote in votes]) as canonical_tag_key,
-        unnest([vote.vote_count for vote in votes]) as vote_count
-    from found
 
 )
 
 select
-    said.* exclude (votes, model_key, canonical_tag_key, vote_count),
+    found.* exclude (group_key),
     list(
-        struct_pack(model := models.model, tag := canonical_tags.canonical_tag, vote_count := said.vote_count)
+        struct_pack(model := models.model, tag := canonical_tags.canonical_tag, vote_count := votes.vote_count)
         order by models.model asc nulls last, canonical_tags.canonical_tag asc nulls last
     ) as votes
-from said
+from found
+inner join votes
+    on found.group_key = votes.group_key
 inner join models
-    on said.model_key = models.model_key
+    on votes.model_key = models.model_key
 inner join canonical_tags
-    on said.canonical_tag_key = canonical_tags.canonical_tag_key and said.attribute = canonical_tags.attribute
+    on votes.canonical_tag_key = canonical_tags.canonical_tag_key and found.attribute = canonical_tags.attribute
 group by all

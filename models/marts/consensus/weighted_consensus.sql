@@ -1,30 +1,14 @@
 with
 
-items as (
+winners as (
 
-    select
-        pattern_key,
-        attribute_key,
-        unnest(group_keys) as group_key
-    from {{ ref('int_vote_patterns') }}
-
-),
-
-patterns as (
-
-    select * from {{ ref('int_pattern_winners') }}
+    select * from {{ ref('int_weighted_winners') }}
 
 ),
 
 palette_versions as (
 
     select * from {{ ref('int_palette_versions') }}
-
-),
-
-attributes as (
-
-    select * from {{ ref('int_attributes') }}
 
 ),
 
@@ -37,23 +21,20 @@ canonical_tags as (
 select
     palette_versions.palette_seed,
     palette_versions.prompt_version,
-    attributes.attribute,
-    winners.canonical_tag as winner,
-    patterns.posterior,
-    patterns.votes,
-    patterns.total,
-    majority_winners.canonical_tag as majority_winner,
-    patterns.majority_votes,
-    patterns.is_majority_tie,
-    patterns.winner_key <> patterns.majority_winner_key as is_different
-from items
-inner join patterns
-    on items.pattern_key = patterns.pattern_key
-inner join canonical_tags as winners
-    on patterns.winner_key = winners.canonical_tag_key
-inner join canonical_tags as majority_winners
-    on patterns.majority_winner_key = majority_winners.canonical_tag_key
+    canonical_tags.attribute,
+    canonical_tags.canonical_tag as winner,
+    winners.weighted_share,
+    winners.votes,
+    winners.total,
+    winners.voter_count as model_count,
+    majority_tags.canonical_tag as majority_winner,
+    winners.majority_votes,
+    winners.is_majority_tie,
+    winners.winner_key <> winners.majority_winner_key as is_different
+from winners
 inner join palette_versions
-    on items.group_key = palette_versions.group_key
-inner join attributes
-    on items.attribute_key = attributes.attribute_key
+    on winners.group_key = palette_versions.group_key
+inner join canonical_tags
+    on winners.winner_key = canonical_tags.canonical_tag_key
+inner join canonical_tags as majority_tags
+    on winners.majority_winner_key = majority_tags.canonical_tag_key

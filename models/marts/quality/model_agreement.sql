@@ -33,20 +33,6 @@ said as (
         on scopes.model_prompt_key = said.model_prompt_key
     group by all
 
-),
-
-consistency as (
-
-    select
-        scopes.scope_key,
-        consistency.attribute_key,
-        cast(sum(consistency.pair_count) as bigint) as repeated_pair_count,
-        sum(consistency.agreeing_pair_count) / sum(consistency.pair_count) as self_consistency
-    from {{ ref('int_model_scopes') }} as scopes
-    inner join {{ ref('int_model_consistency') }} as consistency
-        on scopes.model_prompt_key = consistency.model_prompt_key
-    group by all
-
 )
 
 select
@@ -55,8 +41,8 @@ select
     coalesce(agreement.compared_vote_count, 0) as compared_vote_count,
     agreement.agreement,
     agreement.cohens_kappa,
-    coalesce(consistency.repeated_pair_count, 0) as repeated_pair_count,
-    consistency.self_consistency,
+    coalesce(consistency.pair_count, 0) as repeated_pair_count,
+    consistency.agreeing_pair_count / consistency.pair_count as self_consistency,
     coalesce(said.value_count, 0) as value_count,
     said.vocabulary_compliance,
     said.malformed_value_rate,
@@ -64,9 +50,17 @@ select
     answers.tokens / nullif(sum(said.usable_count) over (partition by answers.scope_key), 0) as tokens_per_usable_tag
 from answers
 cross join {{ ref('int_attributes') }} as attributes
+left join {{ ref('int_models') }} as models
+    on answers.model = models.model
 left join {{ ref('int_model_agreement') }} as agreement
-    on answers.scope_key = agreement.scope_key and attributes.attribute_key = agreement.attribute_key
-left join consistency
-    on answers.scope_key = consistency.scope_key and attributes.attribute_key = consistency.attribute_key
+    on
+        answers.prompt_version is not distinct from agreement.prompt_version
+        and models.model_key = agreement.model_key
+        and attributes.attribute_key = agreement.attribute_key
+left join {{ ref('int_model_consistency') }} as consistency
+    on
+        answers.prompt_version is not distinct from consistency.prompt_version
+        and models.model_key = consistency.model_key
+        and attributes.attribute_key = consistency.attribute_key
 left join said
     on answers.scope_key = said.scope_key and attributes.attribute_key = said.attribute_key

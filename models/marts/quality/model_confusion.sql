@@ -1,47 +1,33 @@
 with
 
-error_rates as (
+votes as (
 
-    select * from {{ ref('int_model_error_rates') }}
-
-),
-
-models as (
-
-    select * from {{ ref('int_models') }}
+    select * from {{ ref('int_votes_with_others') }}
 
 ),
 
-canonical_tags as (
-
-    select * from {{ ref('int_canonical_tags') }}
-
-),
-
-priors as (
+counted as (
 
     select
-        true_tag_key,
-        error_rate as prior
-    from error_rates
-    where model_key is null
+        *,
+        sum(items) over (
+            partition by attribute_key, model_key, others_canonical_tag_key
+        ) as others_items
+    from votes
 
 )
 
 select
-    true_tags.attribute,
+    said_tags.attribute,
     models.model,
-    true_tags.canonical_tag as true_tag,
+    others_tags.canonical_tag as others_winner,
     said_tags.canonical_tag as said_tag,
-    error_rates.expected_votes,
-    error_rates.error_rate,
-    priors.prior
-from error_rates
-inner join priors
-    on error_rates.true_tag_key = priors.true_tag_key
-inner join models
-    on error_rates.model_key = models.model_key
-inner join canonical_tags as true_tags
-    on error_rates.true_tag_key = true_tags.canonical_tag_key
-inner join canonical_tags as said_tags
-    on error_rates.said_tag_key = said_tags.canonical_tag_key
+    cast(round(counted.items, 2) as double) as items,
+    round(counted.items / counted.others_items, 4) as share
+from counted
+inner join {{ ref('int_models') }} as models
+    on counted.model_key = models.model_key
+inner join {{ ref('int_canonical_tags') }} as others_tags
+    on counted.others_canonical_tag_key = others_tags.canonical_tag_key
+inner join {{ ref('int_canonical_tags') }} as said_tags
+    on counted.canonical_tag_key = said_tags.canonical_tag_key

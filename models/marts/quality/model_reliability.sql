@@ -1,51 +1,63 @@
 with
 
-confusion as (
+weights as (
 
-    select * from {{ ref('model_confusion') }}
-
-),
-
-votes_by_tag as (
-
-    select
-        attribute,
-        model,
-        count(distinct true_tag) over (partition by attribute) as tag_count,
-        true_tag = said_tag as is_right,
-        expected_votes
-    from confusion
+    select * from {{ ref('int_vote_weights') }}
+    where model_key > 0
 
 ),
 
-summed as (
+votes as (
 
     select
-        attribute,
-        model,
-        tag_count,
-        cast(round(sum(cast(expected_votes as decimal(18, 6)))) as bigint) as vote_count,
-        sum(cast(expected_votes as decimal(18, 6))) filter (where is_right) as expected_right_votes
-    from votes_by_tag
+        attribute_key,
+        model_key,
+        cast(sum(vote_count) as bigint) as vote_count,
+        count(distinct group_key) as item_count
+    from {{ ref('int_model_votes') }}
     group by all
 
 ),
 
-rated as (
+compared as (
 
     select
-        *,
-        (expected_right_votes + 1) / (vote_count + tag_count) as smoothed_accuracy
-    from summed
+        attribute_key,
+        model_key,
+        cast(round(sum(items)) as bigint) as compared_item_count,
+        coalesce(sum(items) filter (where canonical_tag_key = others_canonical_tag_key), 0) as agreeing_items
+    from {{ ref('int_votes_with_others') }}
+    group by all
+
+),
+
+judged as (
+
+    select * from compared
+    where compared_item_count >= {{ least_compared_items() }}
 
 )
 
 select
-    attribute,
-    model,
-    vote_count,
-    round(expected_right_votes / vote_count, 6) as accuracy,
-    case
-        when tag_count > 1 then round(ln(smoothed_accuracy * (tag_count - 1) / (1 - smoothed_accuracy)), 6) + 0.0
-    end as weight
-from rated
+    attributes.attribute,
+    models.model,
+    votes.vote_count,
+    votes.item_count,
+    weights.estimate as weight,
+    coalesce(compared.compared_item_count, 0) as compared_item_count,
+    round(judged.agreeing_items / judged.compared_item_count, 4) as agreement,
+    {{ wilson_lower_bound('judged.agreeing_items', 'judged.compared_item_count') }} as agreement_lower_bound,
+    {{ wilson_upper_bound('judged.agreeing_items', 'judged.compared_item_count') }} as agreement_upper_bound,
+    weights.step_count,
+    weights.last_change
+from weights
+inner join votes
+    on weights.attribute_key = votes.attribute_key and weights.model_key = votes.model_key
+inner join {{ ref('int_attributes') }} as attributes
+    on weights.attribute_key = attributes.attribute_key
+inner join {{ ref('int_models') }} as models
+    on weights.model_key = models.model_key
+left join compared
+    on weights.attribute_key = compared.attribute_key and weights.model_key = compared.model_key
+left join judged
+    on weights.attribute_key = judged.attribute_key and weights.model_key = judged.model_key

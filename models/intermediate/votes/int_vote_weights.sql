@@ -1,0 +1,17 @@
+with
+
+steps as (
+
+    select * from {{ ref('int_weight_steps') }}
+
+)
+
+select
+    attribute_key,
+    model_key,
+    canonical_tag_key,
+    {{ three_digits('estimate') }} as estimate,
+    step as step_count,
+    change as last_change
+from steps
+qualify step = max(step) over (partition by attribute_key)

@@ -1,0 +1,46 @@
+with
+
+votes as (
+
+    select
+        model_votes.group_key,
+        model_votes.attribute_key,
+        model_votes.model_key,
+        model_votes.canonical_tag_key,
+        model_votes.vote_count / model_votes.own_count as voter_share,
+        {{ vote_strength('model_votes.vote_count / model_votes.own_count', 'weights.estimate') }} as strength
+    from {{ ref('int_model_votes') }} as model_votes
+    inner join {{ ref('int_vote_weights') }} as weights
+        on model_votes.attribute_key = weights.attribute_key and model_votes.model_key = weights.model_key
+
+),
+
+with_winner as (
+
+    select
+        votes.*,
+        winners.winner_key,
+        winners.winner_strength,
+        winners.score - coalesce(winners.second_score, 0) as margin,
+        coalesce(
+            sum(votes.strength) filter (where votes.canonical_tag_key = winners.winner_key)
+                over (partition by votes.group_key, votes.attribute_key, votes.model_key),
+            0
+        ) as strength_for_winner
+    from votes
+    inner join {{ ref('int_weighted_winners') }} as winners
+        on votes.group_key = winners.group_key and votes.attribute_key = winners.attribute_key
+    where winners.voter_count > {{ least_other_models() }}
+
+)
+
+select
+    group_key,
+    attribute_key,
+    model_key,
+    canonical_tag_key,
+    voter_share,
+    strength,
+    winner_key,
+    strength_for_winner >= least(margin, winner_strength) as is_perhaps_decisive
+from with_winner

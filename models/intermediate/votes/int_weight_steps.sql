@@ -1,0 +1,78 @@
+with recursive
+
+places as (
+
+    select
+        group_key,
+        md5(palette_seed || ' ' || prompt_version) as place
+    from {{ ref('int_palette_versions') }}
+
+),
+
+last_places as (
+
+    select
+        votes.attribute_key,
+        votes.model_key,
+        list_max(min(places.place, {{ fitted_votes() }})) as last_place
+    from {{ ref('int_model_votes') }} as votes
+    inner join places
+        on votes.group_key = places.group_key
+    group by all
+
+),
+
+fitted_items as (
+
+    select distinct
+        votes.attribute_key,
+        votes.group_key
+    from {{ ref('int_model_votes') }} as votes
+    inner join places
+        on votes.group_key = places.group_key
+    inner join last_places
+        on votes.attribute_key = last_places.attribute_key and votes.model_key = last_places.model_key
+    where places.place <= last_places.last_place
+
+),
+
+votes as materialized (
+
+    select
+        votes.group_key as item_key,
+        votes.attribute_key,
+        votes.model_key,
+        votes.canonical_tag_key,
+        votes.vote_count / votes.own_count as voter_share
+    from {{ ref('int_model_votes') }} as votes
+    semi join fitted_items
+        on votes.attribute_key = fitted_items.attribute_key and votes.group_key = fitted_items.group_key
+
+),
+
+equals as materialized ({{ equal_estimates('votes') }}),
+
+shares as materialized ({{ vote_scores('votes', 'equals', prior=0) }}),
+
+prior_errors as materialized ({{ prior_errors('votes', 'shares') }}),
+
+first_estimates as ({{ estimates_of('votes', 'shares', 'equals', 'prior_errors') }}),
+
+estimates as (
+
+    select
+        *,
+        0 as step,
+        1e0 as change
+    from first_estimates
+    union all
+    select * from ({{ next_estimates('votes', 'estimates', 'prior_errors') }})
+
+)
+
+select
+    estimates.*,
+    prior_errors.prior_error
+from estimates
+inner join prior_errors
+    on estimates.attribute_key = prior_errors.attribute_key
