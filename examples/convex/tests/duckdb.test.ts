@@ -53,12 +53,12 @@ describe("duckdb-node.mjs", () => {
     expect(said.every((rows) => rows.length > 0)).toBe(true);
   });
 
-  test.each([
+  test.each<Record<string, string>>([
     { default_order: "desc" },
     { default_null_order: "nulls_first" },
     { default_collation: "nocase" },
     { integer_division: "true", preserve_insertion_order: "false", threads: "4" },
-  ])("a session with %o gets the same answers", async (settings: Record<string, string>) => {
+  ])("a session with %o gets the same answers", async (settings) => {
     const other = await open(databasePath, settings);
     const ask = async (client: typeof connection) => [
       await refinementCandidates(client, { model: "never refined", cycle: 1 }),
