@@ -321,13 +321,10 @@ def named(project: Project, unique_id: str) -> Table:
 def settle(page: Page) -> None:
     """Wait until nothing on the page has changed for ten frames."""
     page.evaluate("""() => new Promise(done => {
-        let last = '', same = 0
-        const look = () => {
-            const now = document.body.innerHTML
-            same = now === last ? same + 1 : 0
-            last = now
-            same < 10 ? requestAnimationFrame(look) : done()
-        }
+        let still = 0
+        const changes = new MutationObserver(() => { still = 0 })
+        changes.observe(document.body, {subtree: true, childList: true, attributes: true, characterData: true})
+        const look = () => ++still < 10 ? requestAnimationFrame(look) : done(changes.disconnect())
         look()
     })""")
 
