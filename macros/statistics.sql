@@ -17,20 +17,22 @@
     What is said here is rounded, so that no digit promises more than there is.
     What rounds to 0 from below would be -0, which DuckDB stores as 0 or as it is, by what else is in the column: 0 is added.
 #}
-{% macro wilson_lower_bound(votes, total) -%}
+{% macro wilson_bound(votes, total, sign) -%}
     {#- z is 1.96, and the others z²/2, z²/4 and z². -#}
     (round(
-        ({{ votes }} + 1.9208e0 - 1.96e0 * sqrt({{ votes }} / {{ total }} * ({{ total }} - {{ votes }}) + 0.9604e0))
+        ({{ votes }} + 1.9208e0 {{ sign }} 1.96e0 * sqrt({{ votes }} / {{ total }} * ({{ total }} - {{ votes }}) + 0.9604e0))
         / ({{ total }} + 3.8416e0), 12
     ) + 0.0)
 {%- endmacro %}
 
 
+{% macro wilson_lower_bound(votes, total) -%}
+    {{- wilson_bound(votes, total, '-') -}}
+{%- endmacro %}
+
+
 {% macro wilson_upper_bound(votes, total) -%}
-    (round(
-        ({{ votes }} + 1.9208e0 + 1.96e0 * sqrt({{ votes }} / {{ total }} * ({{ total }} - {{ votes }}) + 0.9604e0))
-        / ({{ total }} + 3.8416e0), 12
-    ) + 0.0)
+    {{- wilson_bound(votes, total, '+') -}}
 {%- endmacro %}
 
 
