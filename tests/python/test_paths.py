@@ -240,7 +240,9 @@ def test_runs_in_a_folder_with_a_key_and_a_pattern_in_its_name_are_folded_as_els
     with duckdb.connect() as connection:
         query = "select _op, _id from read_parquet(?, hive_partitioning = false) order by _seq"
         rows = connection.execute(query, [as_pattern(file)]).fetchall()
-    assert rows == [("truncate", None), *[("upsert", name) for name in "abc"], ("delete", "a")]
+    first, *upserts, last = rows  # of different documents no order is promised
+    assert (first, last) == (("truncate", None), ("delete", "a"))
+    assert sorted(upserts) == [("upsert", name) for name in "abc"]
 
 
 def test_documents_for_convex_are_the_same_bytes_in_a_folder_that_looks_like_a_column(tmp_path: Path) -> None:
