@@ -31,8 +31,26 @@
     min(canonical_tag_key) filter (where rank = 1) as winner_key,
     max(result_count) filter (where rank = 1) as votes,
     coalesce(max(result_count) filter (where rank = 2), 0) as runner_up_votes,
+    max(vote_parts) filter (where rank = 1) as vote_parts,
     count(*) as tag_count,
-    {{ normalised_entropy('result_count') }} as entropy
+    {{ entropy_of('result_count') }} as entropy
+{%- endmacro %}
+
+
+{#
+    A model is one voter: its answers that count share one vote. In billionths, so that sums are of whole numbers. Null where
+    nobody says which model answered.
+#}
+{% macro part_of_a_vote(model_key, among) -%}
+    case
+        when {{ model_key }} is not null
+            then cast(round(1e9 / count(*) over (partition by {{ among | join(', ') }})) as bigint)
+    end
+{%- endmacro %}
+
+
+{% macro mean_model_share(vote_parts, model_total) -%}
+    round({{ vote_parts }} / nullif({{ model_total }}, 0) / 1e9, 6)
 {%- endmacro %}
 
 

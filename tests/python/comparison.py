@@ -8,6 +8,8 @@ from counting_rules import Rules, Seeds, parse_document
 from warehouse import PROJECT, Warehouse
 
 RULES = Rules(Seeds.from_csv(PROJECT / "seeds"))
+BY_MODEL = ["model_total", "mean_model_share", "share_lower_bound"]
+WINNER = ["winner", "votes", "total", "share", "margin", "is_tie", "tag_count", "entropy", "effective_tags", *BY_MODEL]
 
 
 def assert_counted_by_the_rules(warehouse: Warehouse, documents: list[str]) -> None:
@@ -25,7 +27,7 @@ def assert_counted_by_the_rules(warehouse: Warehouse, documents: list[str]) -> N
         (
             "canonical_tag_frequencies",
             [*seed_version, "attribute", "canonical_tag"],
-            ["occurrences", "result_count", "model_count", "share"],
+            ["occurrences", "result_count", "model_count", "share", *BY_MODEL],
             RULES.canonical_frequencies(documents),
         ),
         (
@@ -37,21 +39,20 @@ def assert_counted_by_the_rules(warehouse: Warehouse, documents: list[str]) -> N
         (
             "attribute_consensus",
             [*seed_version, "attribute"],
-            ["winner", "votes", "total", "share", "margin", "is_tie", "tag_count"],
+            WINNER,
             RULES.attribute_consensus(documents),
         ),
-        ("attribute_consensus", [*seed_version, "attribute"], ["entropy"], RULES.attribute_consensus(documents)),
         (
             "palette_attribute_consensus",
             ["palette_seed", "attribute"],
-            ["winner", "votes", "total", "share", "margin", "is_tie", "tag_count"],
+            WINNER,
             RULES.palette_attribute_consensus(documents),
         ),
         (
-            "palette_attribute_consensus",
-            ["palette_seed", "attribute"],
-            ["entropy"],
-            RULES.palette_attribute_consensus(documents),
+            "palette_tag_ranking",
+            ["palette_seed", "attribute", "canonical_tag"],
+            ["result_count", "total", "share", *BY_MODEL],
+            RULES.palette_tag_ranking(documents),
         ),
         (
             "palette_tag_consensus",
@@ -76,12 +77,10 @@ def rows_by_key(warehouse: Warehouse, table: str, keys: list[str], values: list[
 def assert_equal_rows(table: str, found: dict[Any, dict[str, Any]], expected: dict[Any, dict[str, Any]]) -> None:
     assert found.keys() == expected.keys(), f"{table}: {set(found) ^ set(expected)}"
     for key, row in found.items():
-        want = {name: expected[key][name] for name in row}
-        assert row == pytest.approx(want, rel=1e-9, abs=1e-9) if _is_numeric(want) else row == want, (table, key)
-
-
-def _is_numeric(row: dict[str, Any]) -> bool:
-    return all(isinstance(value, int | float) for value in row.values())
+        for name, value in row.items():
+            want = expected[key][name]
+            is_near = pytest.approx(want, rel=1e-9, abs=1e-9) if isinstance(want, float) else want
+            assert value == is_near, (table, key, name)
 
 
 def assert_same_results(warehouse: Warehouse, documents: list[str]) -> None:

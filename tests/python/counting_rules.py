@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,6 +50,7 @@ FRAGMENT_PAIRS = ('":', '",', "':", "',", ':"', ',"')
 DROPPED_BY_DUCKDB = "\u11a7"
 
 Group = tuple[str, str]
+GroupOf = Callable[["Document | Value"], tuple[Any, ...]]
 Row = dict[str, Any]
 
 
@@ -329,8 +331,14 @@ class Rules:
         return rows
 
     def canonical_frequencies(self, documents: list[str]) -> dict[tuple[str, str, str, str], Row]:
-        """Count by (seed, promptVersion, attribute, canonical tag)."""
-        return self._ranked_frequencies(documents, lambda value: value.canonical_tag)
+        """Count by (seed, promptVersion, attribute, canonical tag), and say how surely."""
+        rows = self._ranked_frequencies(documents, lambda value: value.canonical_tag)
+        answers, said_by = defaultdict(list), defaultdict(set)
+        for document in map(parse_document, documents):
+            answers[document.group].append(document)
+        for value in self.counted_values(documents):
+            said_by[value.seed, value.prompt_version, value.attribute, value.canonical_tag].add(value.result_id)
+        return {key: row | model_shares(said_by[key], answers[key[:2]]) for key, row in rows.items()}
 
     def _ranked_frequencies(
         self, documents: list[str], tag_of: Callable[[Value], str | None]
@@ -386,27 +394,45 @@ class Rules:
 
     def attribute_consensus(self, documents: list[str]) -> dict[tuple[str, str, str], Row]:
         """Say how far the answers agree, for each (seed, promptVersion, attribute) with a published tag."""
-        total = total_results(documents)
-        return {
-            (seed, prompt_version, attribute): agreement(entries, total[seed, prompt_version])
-            for (seed, prompt_version, attribute), entries in self.published_lists(documents).items()
-        }
+        return self._agreements(documents, lambda one: (one.seed, one.prompt_version))
 
     def palette_attribute_consensus(self, documents: list[str]) -> dict[tuple[str, str], Row]:
         """Say the same for each (seed, attribute), over all prompt versions."""
-        total: dict[str, int] = defaultdict(int)
-        for (seed, _), number in total_results(documents).items():
-            total[seed] += number
-        rows = count(self.published_values(documents), lambda value: (value.seed, value.attribute, value.canonical_tag))
-        lists = defaultdict(list)
-        for (seed, attribute, canonical_tag), row in rows.items():
-            lists[seed, attribute].append({"key": canonical_tag, "value": row["result_count"]})
+        return self._agreements(documents, lambda one: (one.seed,))
+
+    def palette_tag_ranking(self, documents: list[str]) -> dict[tuple[str, str, str], Row]:
+        """Say who said each published tag of a palette, over all prompt versions."""
         return {
-            (seed, attribute): agreement(
-                sorted(entries, key=lambda entry: (-entry["value"], entry["key"])), total[seed]
-            )
-            for (seed, attribute), entries in lists.items()
+            (*key, tag): {"result_count": len(said_by), "total": len(answers), "share": len(said_by) / len(answers)}
+            | model_shares(said_by, answers)
+            for key, (answers, tags) in self._published(documents, lambda one: (one.seed,)).items()
+            for tag, said_by in tags.items()
         }
+
+    def _agreements(self, documents: list[str], group_of: GroupOf) -> dict[Any, Row]:
+        return {
+            key: agreement(answers, tags, self.allowed_tags(key[-1]))
+            for key, (answers, tags) in self._published(documents, group_of).items()
+        }
+
+    def _published(
+        self, documents: list[str], group_of: GroupOf
+    ) -> dict[Any, tuple[list[Document], dict[str, set[str]]]]:
+        """Give by group and attribute the answers that count, and the published tags with the answers that say them."""
+        answers = defaultdict(list)
+        for document in map(parse_document, documents):
+            if document.group is not None:
+                answers[group_of(document)].append(document)
+        tags: dict[Any, dict[Any, set[str]]] = defaultdict(lambda: defaultdict(set))
+        for value in self.published_values(documents):
+            tags[*group_of(value), value.attribute][value.canonical_tag].add(value.result_id)
+        return {key: (answers[key[:-1]], dict(said)) for key, said in tags.items()}
+
+    def allowed_tags(self, attribute: str) -> int | None:
+        """Count the tags that an attribute may have; None where it may have any."""
+        if not self.seeds.attributes[attribute].closed:
+            return None
+        return sum(name == attribute for name, _ in self.seeds.vocabulary)
 
 
 def total_results(documents: Iterable[str]) -> dict[Group, int]:
@@ -443,25 +469,49 @@ def add_ranks(rows: dict[tuple[str, str, str, str], Row]) -> None:
         rows[key]["rank"] = last_rank[key[:3]]
 
 
-def agreement(entries: list[Row], total: int) -> Row:
-    """Sum up a published list, sorted and not empty, of a group with `total` documents that count."""
-    votes = entries[0]["value"]
-    runner_up = entries[1]["value"] if len(entries) > 1 else 0
+def agreement(answers: list[Document], tags: dict[str, set[str]], allowed: int | None) -> Row:
+    """Sum up the tags that a group of answers say of an attribute, each with the answers that say it."""
+    winner, *others = sorted(tags, key=lambda tag: (-len(tags[tag]), tag))
+    votes, total = len(tags[winner]), len(answers)
+    runner_up = len(tags[others[0]]) if others else 0
+    spread = entropy([len(said_by) for said_by in tags.values()])
     return {
-        "winner": entries[0]["key"],
+        "winner": winner,
         "votes": votes,
         "total": total,
         "share": votes / total,
         "margin": (votes - runner_up) / total,
-        "entropy": normalised_entropy([entry["value"] for entry in entries]),
         "is_tie": votes == runner_up,
-        "tag_count": len(entries),
+        "tag_count": len(tags),
+        "entropy": None if allowed is None else min(1.0, spread / math.log(allowed)),
+        "effective_tags": math.exp(spread),
+    } | model_shares(tags[winner], answers)
+
+
+def entropy(counts: list[int]) -> float:
+    """Give Shannon's entropy: 0 when all are of one tag, the logarithm of the tags' number when all are even."""
+    shares = [number / sum(counts) for number in counts]
+    return -math.fsum(share * math.log(share) for share in shares) + 0.0
+
+
+def model_shares(said_by: set[str], answers: list[Document]) -> Row:
+    """Let each model of a group of answers have one voice, in parts where its own answers differ."""
+    own = defaultdict(list)
+    for answer in answers:
+        if answer.model is not None:
+            own[answer.model].append(answer.result_id in said_by)
+    if not own:
+        return {"model_total": 0, "mean_model_share": None, "share_lower_bound": None}
+    mean = sum(Fraction(sum(said), len(said)) for said in own.values()) / len(own)
+    share = math.floor(mean * 10**6 + Fraction(1, 2)) / 10**6
+    return {
+        "model_total": len(own),
+        "mean_model_share": share,
+        "share_lower_bound": wilson_lower_bound(share * len(own), len(own)),
     }
 
 
-def normalised_entropy(counts: list[int]) -> float:
-    """Give Shannon's entropy of the counts, 0 when all are of one tag and 1 when all tags are even."""
-    if len(counts) == 1:
-        return 0.0
-    shares = [number / sum(counts) for number in counts]
-    return -sum(share * math.log(share) for share in shares) / math.log(len(counts))
+def wilson_lower_bound(votes: float, total: int) -> float:
+    """Give the smaller root of (votes - total * p)² = z² * total * p * (1 - p), for z = 1.96."""
+    a, b, c = total + 1.96**2, 2 * votes + 1.96**2, votes**2 / total
+    return (b - math.sqrt(b**2 - 4 * a * c)) / (2 * a)

@@ -6,80 +6,70 @@ models only know sums.
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from itertools import combinations, pairwise
-from statistics import fmean, stdev
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations
+from statistics import fmean
 from typing import Any
 
 import krippendorff
 import numpy as np
 import pytest
+from distributions import holm
 from nltk.metrics.agreement import AnnotationTask
 from nltk.probability import FreqDist, MLEProbDist, entropy
+from said import (
+    Answer,
+    Attribute,
+    Voices,
+    both_sides,
+    first_voices,
+    grouped,
+    read_answers,
+    read_attributes,
+    read_predecessors,
+)
+from statistics_by_hand import mean, paired_t
 from warehouse import Warehouse
 
 Key = tuple[Any, ...]
+Row = dict[str, Any]
+
+ENOUGH_PALETTES = 10
+DIGITS = {
+    "krippendorff_alpha_lower_bound": 6,
+    "krippendorff_alpha_upper_bound": 6,
+    "agreement_change_p_value": 6,
+    "mean_effective_tags": 8,
+    "mean_effective_tags_change": 8,
+}
+"""To how many decimals these are compared; the others to nine. Those of `effective_tags` are made of rounded ones."""
 
 
-@dataclass
-class Answer:
-    """What one answer that counts said: the published canonical tags of each attribute."""
-
-    palette: str
-    prompt_version: str
-    coder: Key
-    """Provider and model; what they said under another analysis index is an answer of its own."""
-    tags: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-
-
-def statistics_beside_others(warehouse: Warehouse) -> dict[str, dict[Key, tuple[float | None, float | None]]]:
+def statistics_beside_others(warehouse: Warehouse) -> dict[str, dict[Key, tuple[Any, Any]]]:
     """Give, for each statistic and where it stands, ours and theirs."""
-    answers = read_answers(warehouse)
-    kinds: dict[str, bool] = dict(warehouse.rows("select attribute, kind = 'categorical' from attributes"))
-    categorical = [name for name, is_categorical in kinds.items() if is_categorical]
+    answers, attributes = read_answers(warehouse), read_attributes(warehouse)
+    categorical = [name for name, attribute in attributes.items() if attribute.is_categorical]
+    quality = quality_rows(answers, attributes, read_predecessors(warehouse))
+    of_version = grouped(answers, "prompt_version")
     return {
-        "krippendorff_alpha": beside(
-            warehouse.rows("select prompt_version, attribute, krippendorff_alpha from prompt_version_quality"),
-            {
-                (version, name): alpha(same, name, is_categorical)
-                for version, same in grouped(answers, "prompt_version").items()
-                for name, is_categorical in kinds.items()
-            },
-        ),
+        **{
+            column: beside(
+                warehouse.rows(f"select prompt_version, attribute, {column} from prompt_version_quality"),
+                {key: row[column] for key, row in quality.items()},
+            )
+            for column in next(iter(quality.values()), {})
+        },
         "krippendorff_alpha, tag by tag": beside(
             warehouse.rows("""
                 select prompt_version, attribute, krippendorff_alpha
                 from prompt_version_quality join attributes using (attribute) where kind = 'list'
             """),
             {
-                (version, name): mean_of_alphas(same, name)
-                for version, same in grouped(answers, "prompt_version").items()
-                for name, is_categorical in kinds.items()
-                if not is_categorical
+                (version, name): mean_of_alphas(units(first_voices(same, name, is_categorical=False)))
+                for version, same in of_version.items()
+                for name in attributes.keys() - categorical
             },
-        ),
-        "mean_entropy": beside(
-            warehouse.rows("select prompt_version, attribute, mean_entropy from prompt_version_quality"),
-            {
-                (version, name): mean_entropy(same, name)
-                for version, same in grouped(answers, "prompt_version").items()
-                for name in kinds
-            },
-        ),
-        "agreement_change": beside(
-            warehouse.rows(
-                "select prompt_version, attribute, previous_prompt_version, agreement_change"
-                " from prompt_version_quality where previous_prompt_version is not null"
-            ),
-            changes(warehouse, answers, kinds, 0),
-        ),
-        "agreement_change_error": beside(
-            warehouse.rows(
-                "select prompt_version, attribute, previous_prompt_version, agreement_change_error"
-                " from prompt_version_quality where previous_prompt_version is not null"
-            ),
-            changes(warehouse, answers, kinds, 1),
         ),
         **{
             column: beside(
@@ -92,17 +82,20 @@ def statistics_beside_others(warehouse: Warehouse) -> dict[str, dict[Key, tuple[
 
 
 def assert_statistics_are_those_of_others(warehouse: Warehouse) -> Counter[str]:
-    """Assert it to 1e-9, and count what was compared of each."""
+    """Assert it to what is rounded, and count what was compared of each."""
     compared: Counter[str] = Counter()
     for statistic, pairs in statistics_beside_others(warehouse).items():
+        within = 0.51 * 10 ** -DIGITS.get(statistic, 9)
         for where, (ours, theirs) in pairs.items():
-            assert (ours is None) == (theirs is None), (statistic, where, ours, theirs)
-            assert ours == (None if theirs is None else pytest.approx(theirs, rel=0.0, abs=1e-9)), (statistic, where)
+            expected = (
+                pytest.approx(float(theirs), rel=0.0, abs=within) if isinstance(theirs, float | Fraction) else theirs
+            )
+            assert ours == expected, (statistic, where)
             compared[statistic] += ours is not None
     return compared
 
 
-def beside(rows: list[Key], theirs: dict[Key, float | None]) -> dict[Key, tuple[float | None, float | None]]:
+def beside(rows: list[Key], theirs: dict[Key, Any]) -> dict[Key, tuple[Any, Any]]:
     """Put theirs beside the last column of our rows; what they don't have is null."""
     ours = {row[:-1]: row[-1] for row in rows}
     missing = {key for key, value in theirs.items() if value is not None} - ours.keys()
@@ -110,67 +103,107 @@ def beside(rows: list[Key], theirs: dict[Key, float | None]) -> dict[Key, tuple[
     return {key: (value, theirs.get(key)) for key, value in ours.items()}
 
 
-def read_answers(warehouse: Warehouse) -> list[Answer]:
-    """Read the answers that count and belong to a palette and a prompt version."""
-    answers = {
-        result_id: Answer(palette, version, (provider, model))
-        for result_id, palette, version, provider, model in warehouse.rows("""
-            select result_id, palette_seed, prompt_version, provider, model from tag_results
-            where status = 'success' and palette_seed is not null and prompt_version is not null
-            order by result_id
-        """)
-    }
-    for result_id, attribute, tag in warehouse.rows("""
-        select result_id, attribute, canonical_tag from tag_values
-        where is_counted and value_class not in ('fragment', 'too_long')
-    """):
-        answers[result_id].tags[attribute].add(tag)
-    return list(answers.values())
+# Prompt versions
 
 
-def grouped(answers: Iterable[Answer], by: str) -> dict[str, list[Answer]]:
-    groups = defaultdict(list)
-    for answer in answers:
-        groups[getattr(answer, by)].append(answer)
-    return groups
+def quality_rows(
+    answers: list[Answer], attributes: dict[str, Attribute], before: dict[str, str | None]
+) -> dict[Key, Row]:
+    """Judge how far the models agree under each prompt version, and whether they do more than under the one before."""
+    of_version = grouped(answers, "prompt_version")
+    rows: dict[Key, Row] = {}
+    for version, previous in before.items():
+        changes = {}
+        for name, attribute in attributes.items():
+            now = first_voices(of_version[version], name, attribute.is_categorical)
+            alphas = Alphas(units(now), attribute.is_categorical)
+            bounds = alphas.bounds()
+            rows[version, name] = {
+                "palette_count": len(alphas.units),
+                "krippendorff_alpha": alphas.alpha(),
+                "krippendorff_alpha_lower_bound": bounds[0],
+                "krippendorff_alpha_upper_bound": bounds[1],
+                **spread(of_version[version], name, attribute.allowed),
+            }
+            if previous is not None:
+                earlier = first_voices(of_version[previous], name, attribute.is_categorical)
+                changes[name] = agreement_changes(now, earlier)
+        p_values = holm({name: paired_t(many)[1] for name, many in changes.items() if len(many) >= ENOUGH_PALETTES})
+        for name in attributes:
+            row, compared = rows[version, name], changes.get(name, [])
+            row |= {
+                "previous_prompt_version": previous,
+                "shared_palette_count": len(compared),
+                "agreement_change": mean(compared) if compared else None,
+                "agreement_change_error": paired_t(compared)[2] if len(compared) > 1 else None,
+                "agreement_change_p_value": p_values.get(name),
+            }
+            row["verdict"] = None if previous is None else verdict(row)
+            for column in ("krippendorff_alpha", "mean_entropy", "mean_effective_tags"):
+                ours, theirs = row[column], None if previous is None else rows[previous, name][column]
+                row[f"{column}_change"] = None if ours is None or theirs is None else ours - theirs
+    return rows
 
 
-def alpha(answers: list[Answer], attribute: str, is_categorical: bool) -> float | None:
-    """Have `krippendorff` compare the sets of tags of one prompt version; a categorical attribute's have one."""
-    palettes = [
-        [frozenset(one.tags[attribute]) for one in same if one.tags[attribute] or not is_categorical]
-        for same in grouped(answers, "palette").values()
-    ]
-    domain = list(dict.fromkeys(said for palette in palettes if len(palette) > 1 for said in palette))
-    if len(domain) < 2:
-        return None  # what `krippendorff` refuses
-    distances = np.array([[len(one ^ other) for other in domain] for one in domain], dtype=float)
-
-    def apart(v1: Any, v2: Any, i1: Any, i2: Any, n_v: Any, dtype: Any = float) -> Any:
-        return distances[i1, i2]
-
-    value_of = {said: value for value, said in enumerate(domain)}
-    coded = [[value_of[said] for said in palette] for palette in palettes if len(palette) > 1]
-    coders = max(map(len, coded))
-    matrix = np.array([[*codes, *[np.nan] * (coders - len(codes))] for codes in coded]).T
-    return krippendorff.alpha(
-        reliability_data=matrix,
-        value_domain=list(range(len(domain))),
-        level_of_measurement="nominal" if is_categorical else apart,
-    )
+def verdict(row: Row) -> str:
+    if row["agreement_change_p_value"] is None:
+        return "not comparable"
+    if row["agreement_change_p_value"] > 0.05:
+        return "no clear change"
+    return "better" if row["agreement_change"] > 0 else "worse"
 
 
-def mean_of_alphas(answers: list[Answer], attribute: str) -> float | None:
+def units(voices: dict[str, Voices]) -> list[list[frozenset[str]]]:
+    """List what was said of each palette on which two models or more have a voice."""
+    return [[*map(frozenset, of_model.values())] for of_model in voices.values() if len(of_model) > 1]
+
+
+@dataclass
+class Alphas:
+    """Has `krippendorff` compare the sets of tags; a categorical attribute's have one."""
+
+    units: list[list[frozenset[str]]]
+    is_categorical: bool
+
+    def __post_init__(self) -> None:
+        self.domain = list(dict.fromkeys(said for unit in self.units for said in unit))
+        self.value_of = {said: value for value, said in enumerate(self.domain)}
+        self.distances = np.array([[len(one ^ other) for other in self.domain] for one in self.domain], dtype=float)
+
+    def alpha(self, without: int | None = None) -> float | None:
+        coded = [[self.value_of[said] for said in unit] for place, unit in enumerate(self.units) if place != without]
+        if len({code for codes in coded for code in codes}) < 2:
+            return None  # what `krippendorff` refuses
+        coders = max(map(len, coded))
+        matrix = np.array([[*codes, *[np.nan] * (coders - len(codes))] for codes in coded]).T
+        return krippendorff.alpha(
+            reliability_data=matrix,
+            value_domain=list(range(len(self.domain))),
+            level_of_measurement="nominal" if self.is_categorical else self.apart,
+        )
+
+    def apart(self, v1: Any, v2: Any, i1: Any, i2: Any, n_v: Any, dtype: Any = float) -> Any:
+        return self.distances[i1, i2]
+
+    def bounds(self) -> tuple[float | None, float | None]:
+        """Leave each palette out once: the jackknife's standard error, and 1.96 of it on both sides."""
+        number = len(self.units)
+        alpha, others = self.alpha(), [self.alpha(place) for place in range(number)]
+        known = [one for one in others if one is not None]
+        if alpha is None or number < ENOUGH_PALETTES or len(known) < number:
+            return None, None
+        error = math.sqrt((number - 1) / number * math.fsum((one - fmean(known)) ** 2 for one in known))
+        return max(-1.0, alpha - 1.96 * error), min(1.0, alpha + 1.96 * error)
+
+
+def mean_of_alphas(units: list[list[frozenset[str]]]) -> float | None:
     """Have `krippendorff` judge "said it or not" for each tag, and weigh each by the disagreement that chance gives."""
-    palettes = [same for same in grouped(answers, "palette").values() if len(same) > 1]
-    said = Counter(tag for same in palettes for one in same for tag in one.tags[attribute])
-    total = sum(map(len, palettes))
+    said = Counter(tag for unit in units for one in unit for tag in one)
+    total = sum(map(len, units))
     weights = {tag: times * (total - times) for tag, times in said.items() if times < total}
     alphas = {
         tag: krippendorff.alpha(
-            value_counts=[
-                [times := sum(tag in one.tags[attribute] for one in same), len(same) - times] for same in palettes
-            ],
+            value_counts=[[times := sum(tag in one for one in unit), len(unit) - times] for unit in units],
             level_of_measurement="nominal",
         )
         for tag in weights
@@ -178,45 +211,32 @@ def mean_of_alphas(answers: list[Answer], attribute: str) -> float | None:
     return sum(weights[tag] * alphas[tag] for tag in weights) / sum(weights.values()) if weights else None
 
 
-def mean_entropy(answers: list[Answer], attribute: str) -> float | None:
-    """Have `nltk` say how spread the tags of each palette are."""
-    entropies = []
+def spread(answers: list[Answer], attribute: str, allowed: int | None) -> Row:
+    """Have `nltk` say how spread the tags of each palette are, in all answers to it."""
+    bits = []
     for same in grouped(answers, "palette").values():
         said = FreqDist(tag for one in same for tag in sorted(one.tags[attribute]))
         if said:
-            entropies.append(entropy(MLEProbDist(said)) / math.log2(len(said)) if len(said) > 1 else 0.0)
-    return fmean(entropies) if entropies else None
+            bits.append(abs(entropy(MLEProbDist(said))))
+    return {
+        "mean_entropy": fmean(min(1.0, one / math.log2(allowed)) for one in bits) if bits and allowed else None,
+        "mean_effective_tags": fmean(2**one for one in bits) if bits else None,
+    }
 
 
-def changes(warehouse: Warehouse, answers: list[Answer], kinds: dict[str, bool], part: int) -> dict[Key, float | None]:
-    """Compare each palette with itself under the version before; `part` 0 is the mean, 1 its standard error."""
-    order = [
-        version
-        for (version,) in warehouse.rows("""
-            select prompt_version from tag_results where prompt_version is not null
-            group by prompt_version order by min(created_at) nulls last, prompt_version
-        """)
-    ]
-    found: dict[Key, float | None] = {}
-    for before, version in pairwise(order):
-        for attribute, is_categorical in kinds.items():
-            old, new = (palette_agreements(answers, one, attribute, is_categorical) for one in (before, version))
-            differences = [new[palette] - old[palette] for palette in new.keys() & old.keys()]
-            mean = fmean(differences) if differences else None
-            error = stdev(differences) / math.sqrt(len(differences)) if len(differences) > 1 else None
-            found[version, attribute, before] = (mean, error)[part]
-    return found
+def agreement_changes(now: dict[str, Voices], before: dict[str, Voices]) -> list[Fraction]:
+    """Compare each palette with itself, as the models see it that have a voice on both sides."""
+    agreements = [[*map(agreement, sides)] for sides in both_sides(now, before).values()]
+    return [new - old for new, old in agreements if new is not None and old is not None]
 
 
-def palette_agreements(answers: list[Answer], version: str, attribute: str, is_categorical: bool) -> dict[str, float]:
-    """Of a tag that one answer said, the chance that another said it too: by asking each answer about each other."""
-    found = {}
-    for palette, same in grouped((one for one in answers if one.prompt_version == version), "palette").items():
-        sets = [one.tags[attribute] for one in same if one.tags[attribute] or not is_categorical]
-        asked = [tag in other for n, one in enumerate(sets) for tag in one for m, other in enumerate(sets) if m != n]
-        if asked:
-            found[palette] = fmean(asked)
-    return found
+def agreement(voices: list[set[str]]) -> Fraction | None:
+    """Of a tag that one model said, the chance that another said it too: by asking each model about each other."""
+    asked = [tag in other for n, one in enumerate(voices) for tag in one for m, other in enumerate(voices) if m != n]
+    return Fraction(sum(asked), len(asked)) if asked else None
+
+
+# Models
 
 
 def model_rows(answers: list[Answer], categorical: list[str]) -> dict[Key, dict[str, float | None]]:
@@ -225,8 +245,8 @@ def model_rows(answers: list[Answer], categorical: list[str]) -> dict[Key, dict[
     repeated: defaultdict[Key, list[bool]] = defaultdict(list)
     for attribute in categorical:
         for (_, version), same in by_group(answers).items():
-            named = [one for one in same if one.coder[1] is not None]  # a model may be called ""
-            votes = [(one.coder, *one.tags[attribute]) for one in named if one.tags[attribute]]
+            named = [one for one in same if one.model is not None]  # a model may be called ""
+            votes = [((one.provider, one.model), *one.tags[attribute]) for one in named if one.tags[attribute]]
             for coder in {one[0] for one in votes}:
                 own = [tag for voter, tag in votes if voter == coder]
                 winners = Counter(tag for voter, tag in votes if voter != coder).most_common(2)

@@ -69,6 +69,11 @@ def test_after_any_history_a_build_says_what_a_build_of_everything_would_say(
         assert difference == {}, json.dumps(difference, indent=1, ensure_ascii=False)
 
 
+def _asked(name: str, palette: str, version: str, created: float, model: str = "m") -> tuple[str, str]:
+    fields = {"_id": name, "_creationTime": created, "seed": palette, "promptVersion": version, "provider": "p"}
+    return name, json.dumps(fields | {"model": model, "tags": {"contrast": "low"}})
+
+
 def _answer(name: str, palette: str, mood: str, model: str = "m") -> tuple[str, str]:
     fields = {"_id": name, "_creationTime": 1.5, "seed": palette, "promptVersion": "v", "provider": "p", "model": model}
     return name, json.dumps(fields | {"tags": {"mood": [mood, "sea"], "temperature": "warm"}})
@@ -109,6 +114,29 @@ def test_what_comes_goes_changes_or_is_meant_otherwise_is_told_by_a_build_that_k
     assert project.kept.rows(keys) == before
     project.build(*ALL_MODELS, "--full-refresh", "--select", "int_tag_results")
     project.build()
+    assert project.difference() == {}
+
+
+def test_a_version_that_comes_between_two_is_what_the_later_one_is_compared_with(tmp_path: Path) -> None:
+    """On palettes, too, of which nothing has changed."""
+    project = Project(tmp_path)
+    compared = """
+        select previous_prompt_version, shared_palette_count from prompt_version_quality
+        where prompt_version = 'last' and attribute = 'contrast'
+    """
+    twice = [(palette, model) for palette in ("s1", "s2") for model in ("m", "n")]
+    early = [_asked(f"a{n}", palette, "first", 1.5, model) for n, (palette, model) in enumerate(twice)]
+    late = [_asked(f"b{n}", palette, "last", 3.5, model) for n, (palette, model) in enumerate(twice)]
+    project.sync([*early, *late])
+    project.build()
+    assert project.kept.rows(compared) == [("first", 2)]
+    between = [_asked("c1", "s1", "between", 2.5), _asked("c2", "s1", "between", 2.5, "n")]
+    project.sync(between)
+    project.build()
+    assert project.kept.rows(compared) == [("between", 1)]
+    project.sync([(name, None) for name, _ in between])
+    project.build()
+    assert project.kept.rows(compared) == [("first", 2)]
     assert project.difference() == {}
 
 

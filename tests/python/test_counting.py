@@ -7,6 +7,7 @@ import strategies
 from comparison import assert_counted_by_the_rules
 from hypothesis import HealthCheck, Phase, example, given, settings
 from judged_statistics import assert_statistics_are_those_of_others
+from statistics_by_hand import assert_pairs_and_drift_are_those_by_hand
 from warehouse import WITHOUT_TESTS, Warehouse
 
 FIXED = 8
@@ -45,3 +46,4 @@ def test_all_counts_of_arbitrary_answers_are_those_of_the_rules(warehouse: Wareh
 
     assert_counted_by_the_rules(warehouse, documents)
     assert_statistics_are_those_of_others(warehouse)
+    assert_pairs_and_drift_are_those_by_hand(warehouse)

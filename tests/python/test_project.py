@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import statistics_by_hand as by_hand
 from comparison import assert_counted_by_the_rules
 from judged_statistics import assert_statistics_are_those_of_others
+from statistics_by_hand import assert_pairs_and_drift_are_those_by_hand
 from warehouse import PROJECT, Warehouse
 from weighted_votes import fit, scores
 
@@ -79,25 +79,37 @@ def test_the_sample_is_counted_by_the_rules(sample: Warehouse) -> None:
 
 def test_the_statistics_of_the_sample_are_those_that_others_compute(sample: Warehouse) -> None:
     compared = assert_statistics_are_those_of_others(sample)
-    versions, attributes, categorical, models = 3, 10, 4, 12
+    versions, attributes, categorical, closed, models = 3, 10, 4, 7, 12
+    of_each, of_changes = versions * attributes, (versions - 1) * attributes
     assert compared == {
-        "krippendorff_alpha": versions * attributes,
+        "palette_count": of_each,
+        "krippendorff_alpha": of_each,
+        "krippendorff_alpha_lower_bound": of_each,
+        "krippendorff_alpha_upper_bound": of_each,
         "krippendorff_alpha, tag by tag": versions * (attributes - categorical),
-        "mean_entropy": versions * attributes,
-        "agreement_change": (versions - 1) * attributes,
-        "agreement_change_error": (versions - 1) * attributes,
+        "krippendorff_alpha_change": of_changes,
+        "mean_entropy": versions * closed,
+        "mean_entropy_change": (versions - 1) * closed,
+        "mean_effective_tags": of_each,
+        "mean_effective_tags_change": of_changes,
+        "previous_prompt_version": of_changes,
+        "shared_palette_count": of_each,
+        "agreement_change": of_changes,
+        "agreement_change_error": of_changes,
+        "agreement_change_p_value": of_changes,
+        "verdict": of_changes,
         "agreement": (versions + 1) * models * categorical,
         "cohens_kappa": (versions + 1) * models * categorical,
         "self_consistency": (versions + 1) * models * categorical,
     }
 
 
-def test_the_tags_of_a_palette_are_ranked_by_the_lower_bound_of_their_share(sample: Warehouse) -> None:
+def test_the_tags_of_a_palette_are_ranked_by_the_answers_that_say_them(sample: Warehouse) -> None:
     assert sample.rows("select count(*) from palette_tag_ranking") > [(1000,)]
     assert not sample.rows("""
         select * from palette_tag_ranking
         qualify rank <> row_number() over (
-            partition by palette_seed, attribute order by share_lower_bound desc, canonical_tag
+            partition by palette_seed, attribute order by result_count desc, canonical_tag
         )
     """)
 
@@ -155,47 +167,9 @@ def test_freshness_looks_at_the_time_of_the_run(sample: Warehouse) -> None:
     assert {source["status"] for source in sources} == {"pass"}
 
 
-# Tags that go together, and what prompts changed
-
-
-@pytest.fixture(scope="module")
-def answers(sample: Warehouse) -> list[by_hand.Answer]:
-    rows = sample.rows("""
-        select palette_seed, prompt_version, created_at, list((attribute, canonical_tag)) filter (
-            where said.is_counted and value_class not in ('fragment', 'too_long')
-        )
-        from tag_results left join tag_values as said using (result_id, palette_seed, prompt_version)
-        where status = 'success'
-        group by result_id, palette_seed, prompt_version, created_at
-    """)
-    return [by_hand.Answer(*row, frozenset(said or [])) for *row, said in rows]
-
-
-def test_pairs_of_tags_are_those_counted_by_hand(sample: Warehouse, answers: list[by_hand.Answer]) -> None:
-    rows = sample.rows("""
-        select attribute, canonical_tag, other_attribute, other_canonical_tag, palette_count, support, confidence, lift
-        from tag_pairs
-    """)
-    assert len(rows) > 100
-    assert {row[:4]: row[4:] for row in rows} == {
-        key: pytest.approx(row) for key, row in by_hand.pairs(answers).items()
-    }
-
-
-def test_drift_of_tags_is_that_counted_by_hand(sample: Warehouse, answers: list[by_hand.Answer]) -> None:
-    rows = sample.rows("""
-        select prompt_version, attribute, canonical_tag, share, previous_share, share_change, z_score from tag_drift
-    """)
-    expected = {key: pytest.approx(row, abs=1e-9) for key, row in by_hand.drift(answers).items()}
-    assert len(rows) > 100
-    assert {row[:3]: row[3:] for row in rows} == expected
-
-
-def test_drift_of_attributes_is_that_counted_by_hand(sample: Warehouse, answers: list[by_hand.Answer]) -> None:
-    rows = sample.rows("select prompt_version, attribute, divergence from attribute_drift")
-    expected = {key: pytest.approx(value, abs=1e-9) for key, value in by_hand.divergence(answers).items()}
-    assert len(rows) == 20
-    assert {row[:2]: row[2] for row in rows} == expected
+def test_pairs_and_drift_of_the_sample_are_those_counted_by_hand(sample: Warehouse) -> None:
+    compared = assert_pairs_and_drift_are_those_by_hand(sample)
+    assert compared == {"tag_pairs": 0, "tag_drift": 514, "attribute_drift": 20}
 
 
 # The questions in analyses/

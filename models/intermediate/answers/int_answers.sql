@@ -35,7 +35,14 @@ select
     palette_versions.group_key,
     model_prompts.model_prompt_key,
     models.model_key,
-    set_bit(cast(repeat('0', models.model_set_length) as bit), models.model_key - 1, 1) as model_set
+    set_bit(cast(repeat('0', models.model_set_length) as bit), models.model_key - 1, 1) as model_set,
+    models.model_key is not null
+    and row_number() over (
+        partition by palette_versions.group_key, models.model_key
+        order by results.analysis_index asc nulls last, results.result_id asc nulls last
+    ) = 1 as is_first_of_model,
+    {{ part_of_a_vote('models.model_key', ['palette_versions.group_key', 'models.model_key']) }} as vote_part,
+    {{ part_of_a_vote('models.model_key', ['palette_versions.palette_key', 'models.model_key']) }} as palette_vote_part
 from results
 inner join palette_versions
     on

@@ -17,19 +17,29 @@ model_sets as (
 grouped as (
 
     select
-        results.palette_seed,
-        results.prompt_version,
+        palette_seed,
+        prompt_version,
         count(*) as result_count,
-        count(*) filter (where results.status = 'success') as success_count,
-        max(results.created_at) filter (where results.status = 'success') as last_success_at,
-        bit_xor(hash(results.result_key, model_sets.model_set_length)) as group_state
+        count(*) filter (where status = 'success') as success_count,
+        max(created_at) filter (where status = 'success') as last_success_at,
+        bit_xor(hash(result_key)) as results_state
     from results
-    cross join model_sets
     group by all
 
 )
 
+-- What is kept by group is made of its answers, of sets of models, and of what was said under the version before.
 select
-    * exclude (group_state),
-    bit_xor(group_state) over (partition by palette_seed) as palette_state
+    grouped.* exclude (results_state),
+    bit_xor(
+        hash(
+            grouped.results_state,
+            model_sets.model_set_length,
+            grouped.prompt_version,
+            prompt_versions.previous_prompt_version
+        )
+    ) over (partition by grouped.palette_seed) as palette_state
 from grouped
+inner join {{ ref('int_prompt_versions') }} as prompt_versions
+    on grouped.prompt_version = prompt_versions.prompt_version
+cross join model_sets

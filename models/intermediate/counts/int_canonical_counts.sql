@@ -13,12 +13,6 @@ texts as (
 
 ),
 
-canonical_tags as (
-
-    select * from {{ ref('int_canonical_tags') }}
-
-),
-
 repeats as (
 
     select * from {{ ref('int_tag_repeats') }}
@@ -34,7 +28,10 @@ summed as (
         texts.canonical_tag_key,
         bool_and(texts.is_publishable) as is_published,
         sum(text_counts.occurrences) as occurrences,
-        bit_or(text_counts.model_set) as model_set
+        bit_or(text_counts.model_set) as model_set,
+        bit_or(text_counts.first_model_set) as first_model_set,
+        sum(text_counts.vote_parts) as vote_parts,
+        sum(text_counts.palette_vote_parts) as palette_vote_parts
     from text_counts
     inner join texts
         on text_counts.text_key = texts.text_key
@@ -45,8 +42,10 @@ summed as (
 counted as (
 
     select
-        summed.*,
-        summed.occurrences - coalesce(repeats.repeats, 0) as result_count
+        summed.* exclude (vote_parts, palette_vote_parts),
+        summed.occurrences - coalesce(repeats.repeats, 0) as result_count,
+        coalesce(summed.vote_parts, 0) - coalesce(repeats.vote_parts, 0) as vote_parts,
+        coalesce(summed.palette_vote_parts, 0) - coalesce(repeats.palette_vote_parts, 0) as palette_vote_parts
     from summed
     left join repeats
         on summed.group_key = repeats.group_key and summed.canonical_tag_key = repeats.canonical_tag_key
@@ -61,6 +60,9 @@ select
     cast(counted.occurrences as integer) as occurrences,
     cast(counted.result_count as integer) as result_count,
     counted.model_set,
+    counted.first_model_set,
+    cast(counted.vote_parts as bigint) as vote_parts,
+    cast(counted.palette_vote_parts as bigint) as palette_vote_parts,
     cast(
         row_number() over (
             partition by counted.group_key, counted.attribute_key
@@ -71,5 +73,5 @@ select
         ) as integer
     ) as rank
 from counted
-inner join canonical_tags
+inner join {{ ref('int_canonical_tags') }} as canonical_tags
     on counted.canonical_tag_key = canonical_tags.canonical_tag_key

@@ -27,6 +27,7 @@ summed as (
         counts.attribute_key,
         counts.canonical_tag_key,
         cast(sum(counts.result_count) as bigint) as result_count,
+        cast(sum(counts.palette_vote_parts) as bigint) as vote_parts,
         count(*) as prompt_version_count
     from counts
     inner join palette_versions

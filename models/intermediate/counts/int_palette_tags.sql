@@ -9,11 +9,7 @@ counts as (
 
 palettes as (
 
-    select
-        palette_key,
-        sum(success_count) as success_count
-    from {{ ref('int_palette_versions') }}
-    group by all
+    select * from {{ ref('int_palettes') }}
 
 )
 

@@ -18,7 +18,10 @@ select
     answers.group_key,
     counted_values.text_key,
     count(*) as occurrences,
-    bit_or(answers.model_set) as model_set
+    bit_or(answers.model_set) as model_set,
+    bit_or(answers.model_set) filter (where answers.is_first_of_model) as first_model_set,
+    cast(sum(answers.vote_part) as bigint) as vote_parts,
+    cast(sum(answers.palette_vote_part) as bigint) as palette_vote_parts
 from counted_values
 inner join answers
     on counted_values.result_key = answers.result_key

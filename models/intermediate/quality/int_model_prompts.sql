@@ -16,6 +16,7 @@ summed as (
         min(created_at) as first_used_at,
         count(*) as result_count,
         count(*) filter (where status = 'success') as success_count,
+        count(*) filter (where status = 'success' and palette_seed is not null) as named_success_count,
         count(*) filter (where status = 'error') as error_count,
         count(*) filter (where status = 'malformed') as malformed_count,
         cast(sum(input_tokens) as bigint) as input_tokens,

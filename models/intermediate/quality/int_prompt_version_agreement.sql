@@ -1,8 +1,9 @@
 with
 
-groups as (
+palettes as (
 
-    select * from {{ ref('int_group_agreement') }}
+    select * from {{ ref('int_group_voters') }}
+    where voter_count >= 2
 
 ),
 
@@ -18,7 +19,7 @@ squares as (
     select
         prompt_version,
         attribute_key,
-        sum(cast(compared_count as hugeint) * compared_count) as squared_count
+        cast(sum(compared_count * compared_count) as bigint) as squared_count
     from tags
     group by all
 
@@ -30,23 +31,22 @@ observed as (
         prompt_version,
         attribute_key,
         count(*) as palette_count,
-        sum(answer_count) as answer_count,
-        sum(said_count) as said_count,
-        {{ exact_sum(disagreement('answer_count', 'said_count', 'squared_count')) }} as disagreement
-    from groups
+        cast(sum(voter_count) as bigint) as voter_count,
+        cast(sum(said_count) as bigint) as said_count,
+        {{ exact_sum(disagreement('voter_count', 'said_count', 'squared_count')) }} as disagreement
+    from palettes
     group by all
 
 )
 
 select
-    observed.prompt_version,
-    observed.attribute_key,
-    observed.palette_count,
+    observed.*,
+    squares.squared_count,
     round(
         1 - observed.disagreement / nullif(
-            {{ disagreement('observed.answer_count', 'observed.said_count', 'squares.squared_count') }}, 0
+            {{ disagreement('observed.voter_count', 'observed.said_count', 'squares.squared_count') }}, 0
         ), 12
     ) + 0.0 as krippendorff_alpha
 from observed
-inner join squares
+left join squares
     on observed.prompt_version = squares.prompt_version and observed.attribute_key = squares.attribute_key

@@ -1,45 +1,37 @@
 with
 
-groups as (
+voters as (
 
-    select * from {{ ref('int_group_agreement') }}
-    where agreement is not null
-
-),
-
-palette_versions as (
-
-    select * from {{ ref('int_palette_versions') }}
+    select * from {{ ref('int_compared_voters') }}
+    where voter_count >= 2
 
 ),
 
-asked_twice as (
+said as (
 
     select
-        now_asked.prompt_version,
-        now_asked.group_key,
-        asked_before.group_key as previous_group_key
-    from palette_versions as now_asked
-    inner join {{ ref('int_prompt_versions') }} as prompt_versions
-        on now_asked.prompt_version = prompt_versions.prompt_version
-    inner join palette_versions as asked_before
-        on
-            prompt_versions.previous_prompt_version = asked_before.prompt_version
-            and now_asked.palette_key = asked_before.palette_key
+        group_key,
+        attribute_key,
+        sum(now_count) as now_said,
+        sum(now_count * now_count) as now_squared,
+        sum(previous_count) as previously_said,
+        sum(previous_count * previous_count) as previously_squared
+    from {{ ref('int_compared_tags') }}
+    group by all
 
 ),
 
-shared as (
+changes as (
 
     select
-        asked_twice.prompt_version,
-        now_said.attribute_key,
-        now_said.agreement - said_before.agreement as change
-    from asked_twice
-    inner join groups as now_said
-        on asked_twice.group_key = now_said.group_key
-    inner join groups as said_before
-        on asked_twice.previous_group_key = said_before.group_key and now_said.attribute_key = said_before.attribute_key
+        voters.prompt_version,
+        voters.attribute_key,
+        (said.now_squared - said.now_said) / ((voters.voter_count - 1) * said.now_said)
+        - (said.previously_squared - said.previously_said) / ((voters.voter_count - 1) * said.previously_said) as change
+    from voters
+    inner join said
+        on voters.group_key = said.group_key and voters.attribute_key = said.attribute_key
+    where said.now_said > 0 and said.previously_said > 0
 
 ),
 
@@ -48,21 +40,34 @@ means as (
     select
         prompt_version,
         attribute_key,
-        {{ exact_avg('change') }} as mean_change
-    from shared
+        count(*) as palette_count,
+        {{ exact_avg('change') }} as mean_change,
+        {{ standard_error(
+            squared_deviations(exact_sum('change * change'), exact_sum('change'), 'count(*)'), 'count(*)'
+        ) }} as change_error,
+        case
+            when palette_count >= {{ least_compared_palettes() }}
+                then {{ two_sided_p_of_t('mean_change', 'change_error', 'palette_count - 1') }}
+        end as p_value
+    from changes
     group by all
+
+),
+
+ordered as (
+
+    select
+        *,
+        {{ holm_places('p_value', ['prompt_version']) }}
+    from means
 
 )
 
 select
-    shared.prompt_version,
-    shared.attribute_key,
-    count(*) as shared_palette_count,
-    round(means.mean_change, 12) + 0.0 as agreement_change,
-    round(
-        sqrt({{ exact_sum('pow(shared.change - means.mean_change, 2)') }} / nullif(count(*) - 1, 0) / count(*)), 12
-    ) as agreement_change_error
-from shared
-inner join means
-    on shared.prompt_version = means.prompt_version and shared.attribute_key = means.attribute_key
-group by shared.prompt_version, shared.attribute_key, means.mean_change
+    prompt_version,
+    attribute_key,
+    palette_count as shared_palette_count,
+    round(mean_change, 12) + 0.0 as agreement_change,
+    round(change_error, 12) as agreement_change_error,
+    {{ holm_adjusted('p_value', ['prompt_version']) }} as agreement_change_p_value
+from ordered

@@ -12,27 +12,54 @@ palette_versions as (
 
 ),
 
+voters as (
+
+    select * from {{ ref('int_group_voters') }}
+
+),
+
+attributes as (
+
+    select * from {{ ref('int_attributes') }}
+
+),
+
 canonical_tags as (
 
     select * from {{ ref('int_canonical_tags') }}
 
+),
+
+shares as (
+
+    select
+        palette_versions.palette_seed,
+        palette_versions.prompt_version,
+        canonical_tags.attribute,
+        canonical_tags.canonical_tag as winner,
+        cast(counts.votes as bigint) as votes,
+        palette_versions.success_count as total,
+        counts.votes / palette_versions.success_count as share,
+        voters.model_total,
+        {{ mean_model_share('counts.vote_parts', 'voters.model_total') }} as mean_model_share,
+        (counts.votes - counts.runner_up_votes) / palette_versions.success_count as margin,
+        {{ normalised_entropy('counts.entropy', 'attributes.allowed_tag_count') }} as entropy,
+        {{ effective_tags('counts.entropy') }} as effective_tags,
+        counts.votes = counts.runner_up_votes as is_tie,
+        counts.tag_count
+    from counts
+    inner join palette_versions
+        on counts.group_key = palette_versions.group_key
+    inner join voters
+        on counts.group_key = voters.group_key and counts.attribute_key = voters.attribute_key
+    inner join attributes
+        on counts.attribute_key = attributes.attribute_key
+    inner join canonical_tags
+        on counts.winner_key = canonical_tags.canonical_tag_key
+
 )
 
 select
-    palette_versions.palette_seed,
-    palette_versions.prompt_version,
-    canonical_tags.attribute,
-    canonical_tags.canonical_tag as winner,
-    cast(counts.votes as bigint) as votes,
-    palette_versions.success_count as total,
-    counts.votes / palette_versions.success_count as share,
-    {{ wilson_lower_bound('counts.votes', 'palette_versions.success_count') }} as share_lower_bound,
-    (counts.votes - counts.runner_up_votes) / palette_versions.success_count as margin,
-    counts.entropy,
-    counts.votes = counts.runner_up_votes as is_tie,
-    counts.tag_count
-from counts
-inner join palette_versions
-    on counts.group_key = palette_versions.group_key
-inner join canonical_tags
-    on counts.winner_key = canonical_tags.canonical_tag_key
+    *,
+    {{ wilson_lower_bound('(mean_model_share * model_total)', 'model_total') }} as share_lower_bound
+from shares

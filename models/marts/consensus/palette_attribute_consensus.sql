@@ -8,13 +8,13 @@ counts as (
 
 palettes as (
 
-    select
-        palette_key,
-        palette_seed,
-        cast(sum(success_count) as bigint) as success_count,
-        count(*) filter (where success_count > 0) as prompt_version_count
-    from {{ ref('int_palette_versions') }}
-    group by all
+    select * from {{ ref('int_palettes') }}
+
+),
+
+attributes as (
+
+    select * from {{ ref('int_attributes') }}
 
 ),
 
@@ -22,23 +22,36 @@ canonical_tags as (
 
     select * from {{ ref('int_canonical_tags') }}
 
+),
+
+shares as (
+
+    select
+        palettes.palette_seed,
+        canonical_tags.attribute,
+        palettes.prompt_version_count,
+        canonical_tags.canonical_tag as winner,
+        counts.votes,
+        palettes.success_count as total,
+        counts.votes / palettes.success_count as share,
+        palettes.model_total,
+        {{ mean_model_share('counts.vote_parts', 'palettes.model_total') }} as mean_model_share,
+        (counts.votes - counts.runner_up_votes) / palettes.success_count as margin,
+        {{ normalised_entropy('counts.entropy', 'attributes.allowed_tag_count') }} as entropy,
+        {{ effective_tags('counts.entropy') }} as effective_tags,
+        counts.votes = counts.runner_up_votes as is_tie,
+        counts.tag_count
+    from counts
+    inner join palettes
+        on counts.palette_key = palettes.palette_key
+    inner join attributes
+        on counts.attribute_key = attributes.attribute_key
+    inner join canonical_tags
+        on counts.winner_key = canonical_tags.canonical_tag_key
+
 )
 
 select
-    palettes.palette_seed,
-    canonical_tags.attribute,
-    palettes.prompt_version_count,
-    canonical_tags.canonical_tag as winner,
-    counts.votes,
-    palettes.success_count as total,
-    counts.votes / palettes.success_count as share,
-    {{ wilson_lower_bound('counts.votes', 'palettes.success_count') }} as share_lower_bound,
-    (counts.votes - counts.runner_up_votes) / palettes.success_count as margin,
-    counts.entropy,
-    counts.votes = counts.runner_up_votes as is_tie,
-    counts.tag_count
-from counts
-inner join palettes
-    on counts.palette_key = palettes.palette_key
-inner join canonical_tags
-    on counts.winner_key = canonical_tags.canonical_tag_key
+    *,
+    {{ wilson_lower_bound('(mean_model_share * model_total)', 'model_total') }} as share_lower_bound
+from shares

@@ -14,27 +14,33 @@ canonical_tags as (
 
 palettes as (
 
+    select * from {{ ref('int_palettes') }}
+
+),
+
+shares as (
+
     select
-        palette_key,
-        palette_seed,
-        cast(sum(success_count) as bigint) as success_count
-    from {{ ref('int_palette_versions') }}
-    group by all
+        palettes.palette_seed,
+        canonical_tags.attribute,
+        canonical_tags.canonical_tag,
+        counts.result_count,
+        counts.prompt_version_count,
+        palettes.success_count as total,
+        counts.result_count / palettes.success_count as share,
+        palettes.model_total,
+        {{ mean_model_share('counts.vote_parts', 'palettes.model_total') }} as mean_model_share,
+        counts.rank
+    from counts
+    inner join palettes
+        on counts.palette_key = palettes.palette_key
+    inner join canonical_tags
+        on counts.canonical_tag_key = canonical_tags.canonical_tag_key
 
 )
 
 select
-    palettes.palette_seed,
-    canonical_tags.attribute,
-    canonical_tags.canonical_tag,
-    counts.result_count,
-    counts.prompt_version_count,
-    palettes.success_count as total,
-    counts.result_count / palettes.success_count as share,
-    {{ wilson_lower_bound('counts.result_count', 'palettes.success_count') }} as share_lower_bound,
-    counts.rank
-from counts
-inner join palettes
-    on counts.palette_key = palettes.palette_key
-inner join canonical_tags
-    on counts.canonical_tag_key = canonical_tags.canonical_tag_key
+    * exclude (rank),
+    {{ wilson_lower_bound('(mean_model_share * model_total)', 'model_total') }} as share_lower_bound,
+    rank
+from shares

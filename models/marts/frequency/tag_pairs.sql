@@ -6,38 +6,56 @@ tags as (
 
 ),
 
-tags_by_palette as (
+possible as (
 
-    select list_sort(list(palette_tags.canonical_tag_key), 'asc', 'nulls last') as tag_keys
-    from {{ ref('int_palette_tags') }} as palette_tags
-    inner join tags
-        on palette_tags.canonical_tag_key = tags.canonical_tag_key
-    group by palette_tags.palette_key
+    select count(*) * (count(*) - 1) / 2 as pair_count
+    from tags
 
 ),
 
-found_together as (
+-- Most pairs are so far from by chance, or so near to it, that no sum is needed to tell.
+tested as (
 
     select
-        one.tag_key as one_key,
-        other.tag_key as other_key,
-        count(*) as palette_count
-    from tags_by_palette, unnest(tag_keys) as one (tag_key), unnest(tag_keys) as other (tag_key)
-    where one.tag_key < other.tag_key
-    group by all
-    having count(*) >= (select min(least_count) from tags)
+        together.*,
+        one.palette_count as one_count,
+        other.palette_count as other_count,
+        one.all_palette_count,
+        possible.pair_count,
+        2 * possible.pair_count * {{ chance_of_overlap(
+            'together.palette_count', 'one.palette_count', 'other.palette_count', 'one.all_palette_count'
+        ) }} as least_p_value
+    from {{ ref('int_tags_together') }} as together
+    inner join tags as one
+        on together.one_key = one.canonical_tag_key
+    inner join tags as other
+        on together.other_key = other.canonical_tag_key
+    cross join possible
+
+),
+
+judged as (
+
+    select
+        *,
+        case
+            when least_p_value < 1e-9 then 0.0
+            else
+                round(pair_count * {{ two_sided_p_of_overlap(
+                    'palette_count', 'one_count', 'other_count', 'all_palette_count'
+                ) }}, 6)
+        end as p_value
+    from tested
+    where least_p_value <= {{ most_p_value() }}
 
 ),
 
 pairs as (
 
-    select * from found_together
+    select * from judged
     union all
-    select
-        other_key as one_key,
-        one_key as other_key,
-        palette_count
-    from found_together
+    select * replace (other_key as one_key, one_key as other_key, other_count as one_count, one_count as other_count)
+    from judged
 
 )
 
@@ -47,13 +65,16 @@ select
     other.attribute as other_attribute,
     other.canonical_tag as other_canonical_tag,
     pairs.palette_count,
-    one.palette_count as tag_palette_count,
-    other.palette_count as other_palette_count,
-    pairs.palette_count / one.all_palette_count as support,
-    pairs.palette_count / one.palette_count as confidence,
-    pairs.palette_count * one.all_palette_count / (one.palette_count * other.palette_count) as lift
+    pairs.one_count as tag_palette_count,
+    pairs.other_count as other_palette_count,
+    pairs.one_count * pairs.other_count / pairs.all_palette_count as expected_palettes,
+    pairs.palette_count / pairs.all_palette_count as support,
+    pairs.palette_count / pairs.one_count as confidence,
+    pairs.palette_count * pairs.all_palette_count / (pairs.one_count * pairs.other_count) as lift,
+    pairs.p_value
 from pairs
 inner join tags as one
     on pairs.one_key = one.canonical_tag_key
 inner join tags as other
     on pairs.other_key = other.canonical_tag_key
+where pairs.p_value <= {{ most_p_value() }}

@@ -1,45 +1,60 @@
 with
 
-changes as (
-
-    select * from {{ ref('int_tag_changes') }}
-
-),
-
-proportions as (
+tags as (
 
     select
         prompt_version,
         attribute_key,
-        result_count / sum(result_count) over in_attribute as now_said,
-        previous_result_count / sum(previous_result_count) over in_attribute as said_before
-    from changes
-    window in_attribute as (partition by prompt_version, attribute_key)
+        min(shared_palette_count) as shared_palette_count,
+        count(*) as tag_count,
+        count(*) filter (where previous_result_count = 0) as new_tag_count,
+        count(*) filter (where result_count = 0) as gone_tag_count
+    from {{ ref('int_tag_changes') }}
+    group by all
 
 ),
 
-terms as (
+divergences as (
+
+    select * from {{ ref('int_attribute_divergences') }}
+
+),
+
+compared as (
 
     select
-        *,
-        if(now_said > 0, now_said * log2(2 * now_said / (now_said + said_before)), 0) as now_term,
-        if(said_before > 0, said_before * log2(2 * said_before / (now_said + said_before)), 0) as before_term
-    from proportions
-    where isfinite(now_said) and isfinite(said_before)
+        observed.prompt_version,
+        observed.attribute_key,
+        observed.divergence,
+        round({{ exact_avg('chance.divergence') }}, 9) as chance_divergence,
+        (1 + count(*) filter (where chance.divergence >= observed.divergence))
+        / (1 + count(chance.divergence)) as p_value
+    from divergences as observed
+    left join divergences as chance
+        on
+            observed.prompt_version = chance.prompt_version
+            and observed.attribute_key = chance.attribute_key
+            and chance.exchange > 0
+    where observed.exchange = 0
+    group by all
 
 )
 
 select
-    terms.prompt_version,
+    compared.prompt_version,
     attributes.attribute,
     prompt_versions.previous_prompt_version,
-    count(*) as tag_count,
-    count(*) filter (where terms.said_before = 0) as new_tag_count,
-    count(*) filter (where terms.now_said = 0) as gone_tag_count,
-    abs(round(({{ exact_sum('terms.now_term') }} + {{ exact_sum('terms.before_term') }}) / 2, 9)) as divergence
-from terms
+    tags.shared_palette_count,
+    tags.tag_count,
+    tags.new_tag_count,
+    tags.gone_tag_count,
+    compared.divergence,
+    compared.chance_divergence,
+    compared.p_value
+from compared
+inner join tags
+    on compared.prompt_version = tags.prompt_version and compared.attribute_key = tags.attribute_key
 inner join {{ ref('int_prompt_versions') }} as prompt_versions
-    on terms.prompt_version = prompt_versions.prompt_version
+    on compared.prompt_version = prompt_versions.prompt_version
 inner join {{ ref('int_attributes') }} as attributes
-    on terms.attribute_key = attributes.attribute_key
-group by all
+    on compared.attribute_key = attributes.attribute_key

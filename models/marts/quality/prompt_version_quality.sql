@@ -11,7 +11,8 @@ entropies as (
     select
         prompt_version,
         attribute,
-        round({{ exact_avg('entropy') }}, 12) as mean_entropy
+        round({{ exact_avg('entropy') }}, 12) as mean_entropy,
+        round({{ exact_avg('effective_tags') }}, 9) as mean_effective_tags
     from {{ ref('attribute_consensus') }}
     group by all
 
@@ -20,25 +21,35 @@ entropies as (
 measured as (
 
     select
-        prompt_versions.* exclude (success_count, previous_prompt_version, previous_success_count),
+        prompt_versions.* exclude (is_answered, previous_prompt_version),
         attributes.attribute,
         prompt_versions.previous_prompt_version,
         coalesce(agreement.palette_count, 0) as palette_count,
         agreement.krippendorff_alpha,
+        {{ bound_by_error('agreement.krippendorff_alpha', 'errors.alpha_error', '-') }}
+            as krippendorff_alpha_lower_bound,
+        {{ bound_by_error('agreement.krippendorff_alpha', 'errors.alpha_error', '+') }}
+            as krippendorff_alpha_upper_bound,
         entropies.mean_entropy,
+        entropies.mean_effective_tags,
         coalesce(said.value_count, 0) as value_count,
         said.vocabulary_compliance,
         said.malformed_value_rate,
         said.surplus_rate,
         coalesce(changes.shared_palette_count, 0) as shared_palette_count,
         changes.agreement_change,
-        changes.agreement_change_error
+        changes.agreement_change_error,
+        changes.agreement_change_p_value
     from prompt_versions
     cross join {{ ref('int_attributes') }} as attributes
     left join {{ ref('int_prompt_version_agreement') }} as agreement
         on
             prompt_versions.prompt_version = agreement.prompt_version
             and attributes.attribute_key = agreement.attribute_key
+    left join {{ ref('int_alpha_errors') }} as errors
+        on
+            prompt_versions.prompt_version = errors.prompt_version
+            and attributes.attribute_key = errors.attribute_key
     left join entropies
         on prompt_versions.prompt_version = entropies.prompt_version and attributes.attribute = entropies.attribute
     left join {{ ref('int_prompt_version_values') }} as said
@@ -52,11 +63,14 @@ select
     measured.*,
     round(measured.krippendorff_alpha - before.krippendorff_alpha, 12) as krippendorff_alpha_change,
     round(measured.mean_entropy - before.mean_entropy, 12) as mean_entropy_change,
+    round(measured.mean_effective_tags - before.mean_effective_tags, 9) as mean_effective_tags_change,
     round(measured.vocabulary_compliance - before.vocabulary_compliance, 12) as vocabulary_compliance_change,
     case
-        when measured.agreement_change > 1.96 * measured.agreement_change_error then 'better'
-        when -measured.agreement_change > 1.96 * measured.agreement_change_error then 'worse'
-        when measured.previous_prompt_version is not null then 'no clear change'
+        when measured.previous_prompt_version is null then null
+        when measured.shared_palette_count < {{ least_compared_palettes() }} then 'not comparable'
+        when measured.agreement_change_p_value > {{ most_p_value() }} then 'no clear change'
+        when measured.agreement_change > 0 then 'better'
+        else 'worse'
     end as verdict
 from measured
 left join measured as before

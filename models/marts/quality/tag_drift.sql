@@ -1,57 +1,45 @@
 with
 
-changes as (
-
-    select * from {{ ref('int_tag_changes') }}
-    where result_count + previous_result_count >= 10
-
-),
-
-prompt_versions as (
-
-    select * from {{ ref('int_prompt_versions') }}
-
-),
-
-canonical_tags as (
-
-    select * from {{ ref('int_canonical_tags') }}
-
-),
-
-shares as (
+tested as (
 
     select
-        changes.*,
-        prompt_versions.previous_prompt_version,
-        changes.result_count / prompt_versions.success_count as share,
-        changes.previous_result_count / prompt_versions.previous_success_count as previous_share,
-        (changes.result_count + changes.previous_result_count)
-        / (prompt_versions.success_count + prompt_versions.previous_success_count) as pooled_share,
-        1 / prompt_versions.success_count + 1 / prompt_versions.previous_success_count as per_answer
-    from changes
-    inner join prompt_versions
-        on changes.prompt_version = prompt_versions.prompt_version
+        *,
+        {{ two_sided_p_of_t('share_change', 'share_change_error', 'shared_palette_count - 1') }} as single_p_value
+    from {{ ref('int_tag_changes') }}
+    where
+        result_count + previous_result_count >= {{ least_compared_items() }}
+        and shared_palette_count >= {{ least_compared_palettes() }}
+
+),
+
+ordered as (
+
+    select
+        *,
+        {{ holm_places('single_p_value', ['prompt_version', 'attribute_key']) }}
+    from tested
 
 )
 
 select
-    shares.prompt_version,
+    ordered.prompt_version,
     canonical_tags.attribute,
     canonical_tags.canonical_tag,
-    shares.previous_prompt_version,
-    shares.result_count,
-    shares.previous_result_count,
-    shares.share,
-    shares.previous_share,
-    shares.share - shares.previous_share as share_change,
+    prompt_versions.previous_prompt_version,
+    ordered.shared_palette_count,
+    ordered.result_count,
+    ordered.previous_result_count,
+    round(ordered.share, 12) as share,
+    round(ordered.previous_share, 12) as previous_share,
+    round(ordered.share_change, 12) + 0.0 as share_change,
+    round(ordered.share_change_error, 12) as share_change_error,
     case
-        when shares.pooled_share < 1
-            then
-                (shares.share - shares.previous_share)
-                / sqrt(shares.pooled_share * (1 - shares.pooled_share) * shares.per_answer)
-        else 0.0
-    end as z_score
-from shares
-inner join canonical_tags
-    on shares.canonical_tag_key = canonical_tags.canonical_tag_key
+        when ordered.share_change = 0 then 0.0
+        else round(ordered.share_change / nullif(ordered.share_change_error, 0), 9)
+    end as t_score,
+    {{ holm_adjusted('ordered.single_p_value', ['ordered.prompt_version', 'ordered.attribute_key']) }} as p_value
+from ordered
+inner join {{ ref('int_prompt_versions') }} as prompt_versions
+    on ordered.prompt_version = prompt_versions.prompt_version
+inner join {{ ref('int_canonical_tags') }} as canonical_tags
+    on ordered.canonical_tag_key = canonical_tags.canonical_tag_key

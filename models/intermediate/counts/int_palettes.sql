@@ -1,0 +1,38 @@
+with
+
+palette_versions as (
+
+    select * from {{ ref('int_palette_versions') }}
+
+),
+
+models as (
+
+    select
+        palette_versions.palette_key,
+        bit_or(answers.model_set) as model_set
+    from {{ ref('int_answers') }} as answers
+    inner join palette_versions
+        on answers.group_key = palette_versions.group_key
+    group by all
+
+),
+
+palettes as (
+
+    select
+        palette_key,
+        palette_seed,
+        cast(sum(success_count) as bigint) as success_count,
+        count(*) filter (where success_count > 0) as prompt_version_count
+    from palette_versions
+    group by all
+
+)
+
+select
+    palettes.*,
+    cast(coalesce(bit_count(models.model_set), 0) as bigint) as model_total
+from palettes
+left join models
+    on palettes.palette_key = models.palette_key
