@@ -26,7 +26,7 @@ def weigh(connection: duckdb.DuckDBPyConnection, **overrides: object) -> None:
     """
     connection.execute("""
         create or replace table int_model_votes as
-        select *, cast(sum(vote_count) over (partition by group_key, attribute_key, model_key) as integer) as own_count
+        select *, vote_count / sum(vote_count) over (partition by group_key, attribute_key, model_key) as voter_share
         from (
             select
                 item::integer as group_key, attribute::integer as attribute_key, model::integer as model_key,

@@ -24,5 +24,7 @@ counted as (
 
 select
     *,
-    cast(sum(vote_count) over (partition by group_key, attribute_key, model_key) as integer) as own_count
+    cast(sum(vote_count) over own_votes as integer) as own_count,
+    vote_count / sum(vote_count) over own_votes as voter_share
 from counted
+window own_votes as (partition by group_key, attribute_key, model_key)

@@ -1,14 +1,5 @@
 with
 
-votes as (
-
-    select
-        *,
-        vote_count / own_count as voter_share
-    from {{ ref('int_model_votes') }}
-
-),
-
 summed as (
 
     select
@@ -18,7 +9,7 @@ summed as (
         cast(sum(votes.vote_count) as bigint) as vote_count,
         {{ exact_sum('votes.voter_share') }} as voters,
         cast(sum({{ vote_strength('votes.voter_share', 'weights.estimate') }}) as bigint) as strength
-    from votes
+    from {{ ref('int_model_votes') }} as votes
     inner join {{ ref('int_vote_weights') }} as weights
         on votes.attribute_key = weights.attribute_key and votes.model_key = weights.model_key
     group by all

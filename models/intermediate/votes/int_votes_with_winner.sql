@@ -7,8 +7,8 @@ votes as (
         model_votes.attribute_key,
         model_votes.model_key,
         model_votes.canonical_tag_key,
-        model_votes.vote_count / model_votes.own_count as voter_share,
-        {{ vote_strength('model_votes.vote_count / model_votes.own_count', 'weights.estimate') }} as strength
+        model_votes.voter_share,
+        {{ vote_strength('model_votes.voter_share', 'weights.estimate') }} as strength
     from {{ ref('int_model_votes') }} as model_votes
     inner join {{ ref('int_vote_weights') }} as weights
         on model_votes.attribute_key = weights.attribute_key and model_votes.model_key = weights.model_key

@@ -43,7 +43,7 @@ votes as materialized (
         votes.attribute_key,
         votes.model_key,
         votes.canonical_tag_key,
-        votes.vote_count / votes.own_count as voter_share
+        votes.voter_share
     from {{ ref('int_model_votes') }} as votes
     semi join fitted_items
         on votes.attribute_key = fitted_items.attribute_key and votes.group_key = fitted_items.group_key
