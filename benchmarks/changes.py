@@ -3,6 +3,9 @@
 Builds all models once, one at a time. Then lands a sync that touches some of the palettes and builds again, from the
 same state for each share: of each palette touched it changes the answers to one prompt version, a third of all, deletes
 one and adds one. Tests are left out: they look at all rows, whatever has changed.
+
+It also counts the rows of `weighted_consensus` that differ in any column: its weights depend on all votes, and
+decision 0020 promises that a change of 1 % leaves 95 % of its rows as they were.
 """
 
 import argparse
@@ -10,7 +13,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -30,18 +33,22 @@ from extract.rawzone import RawZone, TableName
 EVERYTHING = "everything"
 SYNONYM = "an edit of the synonyms"
 SHARES = {"nothing new": 0.0, "1 % of the palettes": 0.01, "10 % of the palettes": 0.1}
-COLUMNS = ("after", "answers landed", "models, s", "CPU s", "peak MB", "of everything")
+COLUMNS = ("after", "answers landed", "models, s", "CPU s", "peak MB", "of everything", "weighted rows that differ")
 DEAREST = 8
 
 
 @dataclass(frozen=True)
 class Built:
-    """A build: the answers landed before it, the seconds of each model, their CPU seconds, and the peak in MB."""
+    """A build: the answers landed before it, the seconds of each model, their CPU seconds, and the peak in MB.
+
+    `differing` is the share of the rows of `weighted_consensus` that are others than before.
+    """
 
     landed: int
     models: dict[str, float]
     cpu: float
     peak: float
+    differing: float | None = None
 
     @property
     def seconds(self) -> float:
@@ -95,7 +102,7 @@ def one_round(place: Place) -> Iterator[tuple[str, Built]]:
     for name, share in SHARES.items():
         _put_back(everything, place.database)
         run_id, landed = land_changes(place, share) if share else (None, 0)
-        yield name, build(place, landed=landed)
+        yield name, replace(build(place, landed=landed), differing=differing(everything, place.database))
         if run_id:
             shutil.rmtree(place.raw / run_id)
     _put_back(everything, place.database)
@@ -115,6 +122,20 @@ def build(place: Place, *arguments: str, landed: int = 0) -> Built:
     costs = by_name(by_model)
     models = {name: cost.wall for name, cost in costs.items()}
     return Built(landed, models, sum(cost.cpu for cost in costs.values()), whole.peak)
+
+
+def differing(before: Path, after: Path) -> float:
+    """Return the share of the keys of `weighted_consensus`, before or after, whose rows differ."""
+    with duckdb.connect() as connection:
+        for name, database in (("was", before), ("is_now", after)):
+            with duckdb.connect(str(database), read_only=True) as build:
+                connection.register("rows", build.execute("from weighted_consensus").to_arrow_table())
+                connection.execute(f"create table {name} as from rows")
+        (share,) = connection.execute("""
+            select avg(cast(was is distinct from is_now as integer))
+            from was full join is_now using (palette_seed, prompt_version, attribute)
+        """).fetchone() or (0.0,)
+    return share
 
 
 def land_changes(place: Place, share: float) -> tuple[str, int]:
@@ -171,6 +192,7 @@ def tables(found: dict[str, list[Built]]) -> tuple[list[list[str]], list[list[st
             seconds(median(built.cpu for built in builds)),
             f"{median(built.peak for built in builds):,.0f}",
             f"{total[name] / total[EVERYTHING]:.1%}" if name != EVERYTHING else "",
+            "" if builds[0].differing is None else f"{builds[0].differing:.2%}",
         ]
         for name, builds in found.items()
     ]

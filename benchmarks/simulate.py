@@ -4,6 +4,8 @@ Twelve models of accuracy 0.5 to 0.95 vote on palettes of four tags. Each has co
 favourite that it says instead of half of its mistakes. Asked again, a model says the same in about 85 % of the cases.
 With *shared* mistakes, all models lean towards the same wrong tag on 30 % of the palettes, as language models do.
 
+Then 1 % of the palettes get the votes of others, and the rows are counted that differ in any column.
+
 Many worlds stand side by side in one database, as attributes: each has a fit of its own. Where tags tie, each counts by
 its chance, for both methods.
 """
@@ -124,6 +126,31 @@ def accuracies(drawn: Drawn) -> np.ndarray:
     return np.array(rows)
 
 
+def differing(drawn: Drawn, palettes: int) -> np.ndarray:
+    """Return for each world the share of rows that differ when 1 % of the palettes have the votes of the next ones."""
+    count = max(1, palettes // 100)
+    after = f"""
+        from drawn where item > {count}
+        union all
+        select * replace (item - {count} as item) from drawn where item > {count} and item <= 2 * {count}
+    """
+    with duckdb.connect() as connection:
+        connection.register("drawn", drawn.votes)
+        for name, votes in (("was", "from drawn"), ("is_now", after)):
+            connection.execute(f"create or replace table votes as {votes}")
+            weigh(connection)
+            connection.execute(f"""
+                create table {name} as
+                select * exclude (score, second_score, strength, winner_strength) from int_weighted_winners
+            """)
+        rows = connection.execute("""
+            select avg(cast(was is distinct from is_now as integer))
+            from was full join is_now using (attribute_key, group_key)
+            group by attribute_key order by attribute_key
+        """).fetchall()
+    return np.array(rows)[:, 0]
+
+
 def main() -> int:
     """Print a table of all that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -133,11 +160,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     columns = ("mistakes", "palettes", "runs", "majority", "weighted", "difference, points", "worst world", "steps")
+    columns += ("differ after 1 %", "most")
     table = Table(*columns, title=f"Accuracy, means of {options.worlds} worlds, seed {options.seed}")
     for is_shared in (False, True):
         for palettes in options.palettes:
             for runs in options.runs:
-                found = accuracies(draw(options.worlds, palettes, runs, is_shared, options.seed))
+                drawn = draw(options.worlds, palettes, runs, is_shared, options.seed)
+                found, differ = accuracies(drawn), differing(drawn, palettes)
                 majority, weighted, steps = found.T
                 table.add_row(
                     "shared" if is_shared else "own",
@@ -148,8 +177,10 @@ def main() -> int:
                     f"{100 * (weighted - majority).mean():+.2f}",
                     f"{100 * (weighted - majority).min():+.1f}",
                     f"{steps.max():.0f}",
+                    f"{differ.mean():.1%}",
+                    f"{differ.max():.1%}",
                 )
-    Console(width=120).print(table)
+    Console(width=140).print(table)
     return 0
 
 

@@ -27,12 +27,6 @@
 {% macro fitted_votes() %}2000{% endmacro %}
 
 
-{# Weights differ by more than a thousandth from sample to sample; so a small change leaves most of what they make as it was. #}
-{% macro three_digits(estimate) -%}
-    if({{ estimate }} > 0, round({{ estimate }}, cast(2 - floor(log10({{ estimate }})) as integer)), 0)
-{%- endmacro %}
-
-
 {# A model is compared with the others only where they are so many: with one other, they would judge each other. #}
 {% macro least_other_models() %}2{% endmacro %}
 

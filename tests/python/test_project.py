@@ -115,7 +115,7 @@ def test_the_tags_of_a_palette_are_ranked_by_the_answers_that_say_them(sample: W
 
 
 def test_the_weighted_consensus_of_the_sample_is_that_of_the_paper(sample: Warehouse) -> None:
-    """Within what rounding weights to three digits may change; found by another way, from what is public."""
+    """Found by another way, from what is public."""
     for attribute in ("temperature", "contrast", "brightness", "saturation"):
         votes = sample.rows(f"""
             select palette_seed || ' ' || prompt_version, model, canonical_tag
@@ -126,7 +126,7 @@ def test_the_weighted_consensus_of_the_sample_is_that_of_the_paper(sample: Wareh
         expected = fit(votes)
         weights = dict(sample.rows(f"select model, weight from model_reliability where attribute = '{attribute}'"))
         assert weights.keys() == expected.weights.keys()
-        assert all(weight == pytest.approx(expected.weights[model], rel=5.1e-3) for model, weight in weights.items())
+        assert all(weight == pytest.approx(expected.weights[model], abs=5.1e-3) for model, weight in weights.items())
         of_item = scores(votes, expected.weights, expected.means)
         found = sample.rows(f"""
             select palette_seed || ' ' || prompt_version, winner, weighted_share
@@ -136,8 +136,8 @@ def test_the_weighted_consensus_of_the_sample_is_that_of_the_paper(sample: Wareh
         assert {item for item, _, _ in found} == of_item.keys()
         for item, winner, share in found:
             total = 1 + sum(score - expected.means[tag] for tag, score in of_item[item].items())
-            assert share == pytest.approx(max(of_item[item].values()) / total, abs=1e-3)
-            assert of_item[item][winner] == pytest.approx(max(of_item[item].values()), rel=1e-2)
+            assert share == pytest.approx(max(of_item[item].values()) / total, abs=0.005 + 1e-6)
+            assert of_item[item][winner] == pytest.approx(max(of_item[item].values()), rel=1e-6)
 
 
 def test_the_summary_shows_counts_and_where_the_warehouse_is(sample: Warehouse) -> None:

@@ -10,7 +10,7 @@ select
     attribute_key,
     model_key,
     canonical_tag_key,
-    {{ three_digits('estimate') }} as estimate,
+    estimate,
     step as step_count,
     change as last_change
 from steps

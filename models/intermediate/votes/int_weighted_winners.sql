@@ -44,5 +44,5 @@ winners as (
 
 select
     *,
-    round(score / (1e9 + strength), 4) as weighted_share
+    round(score / (1e9 + strength), 2) as weighted_share
 from winners

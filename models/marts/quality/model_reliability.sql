@@ -43,7 +43,7 @@ select
     models.model,
     votes.vote_count,
     votes.item_count,
-    weights.estimate as weight,
+    round(weights.estimate, 2) as weight,
     coalesce(compared.compared_item_count, 0) as compared_item_count,
     round(judged.agreeing_items / judged.compared_item_count, 4) as agreement,
     {{ wilson_lower_bound('judged.agreeing_items', 'judged.compared_item_count') }} as agreement_lower_bound,
