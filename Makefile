@@ -20,7 +20,7 @@ PYTHON := $(or $(PYTHON),python3)
 VENV := .venv$(APART)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-DBT := $(BIN)/python -m publish.run_dbt
+DBT := $(BIN)/python -m common.run_dbt
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 
@@ -53,7 +53,7 @@ $(DEV): requirements/dev$(APART).txt $(RUNTIME)
 	touch $@
 
 # Settings of .env reach dbt too, by the same rule as everything else: the environment goes before them.
-WITH_ENV = $(BIN)/python -m extract.with_env
+WITH_ENV = $(BIN)/python -m common.with_env
 
 .PHONY: build
 build: $(RUNTIME) ## the warehouse, from what has landed or else from the sample, tested and published: the main job
@@ -128,7 +128,7 @@ spelling: $(DEV) ## British spelling, and slips of the pen
 
 .PHONY: types
 types: $(DEV) ## types of the Python code
-	$(BIN)/ty check --error-on-warning docsite extract governance publish benchmarks seeds tests
+	$(BIN)/ty check --error-on-warning common convex docsite extract governance publish benchmarks seeds tests
 
 .PHONY: parse
 parse: $(DEV) ## the dbt project, with deprecations as errors
@@ -223,7 +223,7 @@ $(EXAMPLE)/node_modules/.package-lock.json: $(EXAMPLE)/package-lock.json
 	@touch $@
 
 $(EXAMPLE_DATA)/.published: sample/convex-export.zip dbt_project.yml profiles.yml $(RUNTIME) \
-		$(shell find extract functions macros models publish seeds -type f ! -name '*.pyc' 2>/dev/null)
+		$(shell find common convex extract functions macros models publish seeds -type f ! -name '*.pyc' 2>/dev/null)
 	rm -rf $(EXAMPLE_DATA)
 	$(EXAMPLE_SETTINGS) $(BIN)/python -m extract load sample/convex-export.zip
 	$(EXAMPLE_SETTINGS) $(DBT) --quiet build

@@ -26,9 +26,10 @@ from benchmarks.bench import Place, build_models, seconds
 from benchmarks.measuring import PROJECT
 from benchmarks.results_page import PAGE, markdown_table, replace_section, where_and_of_what
 from benchmarks.stages import by_name
+from convex.tables import TableName
 from extract.documents import DOCUMENT_SCHEMA
+from extract.landing import LandingZone
 from extract.load import load
-from extract.rawzone import RawZone, TableName
 
 EVERYTHING = "everything"
 SYNONYM = "an edit of the synonyms"
@@ -67,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     place = Place(options.directory, options.palettes)
     try:
         place.prepare(options.palettes)
-        load(place.export, RawZone(place.raw))
+        load(place.export, LandingZone(place.raw))
         found: dict[str, list[Built]] = {}
         for _ in range(options.runs):
             for name, built in one_round(place):
@@ -166,7 +167,7 @@ def land_changes(place: Place, share: float) -> tuple[str, int]:
             for key, created, version, document in rows[2:]
             if version == rows[2][2]
         ]
-    with RawZone(place.raw).new_run({"type": "data_sync", "name": "generated"}, None, "incremental") as run:
+    with LandingZone(place.raw).new_run({"type": "data_sync", "name": "generated"}, None, "incremental") as run:
         writer = run.open_table(TableName("", "palette_tags"), "uniform")
         first = run.next_sequence(len(changes))
         places = pa.array(range(first, first + len(changes)), pa.int64())
@@ -178,7 +179,7 @@ def land_changes(place: Place, share: float) -> tuple[str, int]:
             pa.nulls(len(changes), pa.int64()),
             places,
         )
-    return RawZone(place.raw).standing_runs()[-1].run_id, len(changes)
+    return LandingZone(place.raw).standing_runs()[-1].run_id, len(changes)
 
 
 def tables(found: dict[str, list[Built]]) -> tuple[list[list[str]], list[list[str]]]:

@@ -14,7 +14,7 @@ if not __package__:  # run as a script
 from benchmarks.answers import RESULTS_PER_PALETTE, Progress, World
 from benchmarks.convex_zip import Encoding, ZipStream, to_json
 from benchmarks.tables import Table, make_tables
-from extract.command import TRACEBACK_HELP, guarded
+from common.command import TRACEBACK_HELP, guarded
 
 README = "# Snapshot export\n\nGenerated in the format of a Convex snapshot export. No document in it is real.\n"
 LINES_PER_BLOCK = 256

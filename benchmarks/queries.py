@@ -17,7 +17,7 @@ from typing import Any
 
 import duckdb
 
-from extract.settings import setting
+from common.settings import setting
 from publish.build import catalog_of
 
 TABLES = {

@@ -19,9 +19,10 @@ from rich.table import Table
 
 from benchmarks.generate import generate
 from benchmarks.measuring import PROJECT, Cost, measure
+from convex.tables import TableName
 from extract.documents import DOCUMENT_SCHEMA
+from extract.landing import LandingZone
 from extract.load import load
-from extract.rawzone import RawZone, TableName
 
 CHANGES = 40
 """Changes of a small run: of ten, six are of old documents, three are new ones, one is a deletion."""
@@ -51,7 +52,7 @@ def costs(raw: Path, directory: Path, build: bool) -> Iterator[tuple[str, Cost]]
         "DBT_TARGET_PATH": str(directory / "target"),
     }
     python, dbt = sys.executable, str(Path(sys.executable).parent / "dbt")
-    small = f"from extract.compact import *; from extract.rawzone import *; keep_small(RawZone(Path({str(raw)!r})), 1)"
+    small = f"from extract.compact import *; keep_small(LandingZone(Path({str(raw)!r})), 1)"
     folds = {"small runs folded": ["-c", small], "all folded": ["-m", "extract", "compact", "--json"]}
     for moment in ("as it landed", *folds):
         if moment in folds:
@@ -71,7 +72,7 @@ def make_zone(directory: Path, documents: int, small_runs: int) -> Path:
     if not export.exists():
         generate(export, palettes=palettes, seed=1)
     shutil.rmtree(raw, ignore_errors=True)
-    zone = RawZone(raw)
+    zone = LandingZone(raw)
     run = load(export, zone)
     answers = _first_documents(raw / run.run_id / "palette_tags.parquet")
     chosen = random.Random(1)

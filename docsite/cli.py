@@ -5,14 +5,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from docsite.errors import DocsError
+from common.command import TRACEBACK_HELP
+from common.dbt import target_path
+from common.errors import CommandError
+from common.problems import remedy
+from common.releases import PublishedSets, publish_dir
 from docsite.site import write_site
-from extract.command import TRACEBACK_HELP
-from extract.errors import ExtractError
-from publish.build import target_path
-from publish.errors import PublishError
-from publish.problems import remedy
-from publish.sets import PublishedSets, publish_dir
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         published = PublishedSets(publish_dir(options.publish_dir)).find(None)
         target = options.target or target_path() / "docs"
         site = write_site(Path(), target, published, options.out, options.sample_rows)
-    except (DocsError, PublishError, ExtractError) as error:
+    except CommandError as error:
         print(f"docsite: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     except OSError as error:

@@ -23,7 +23,7 @@ _MENDED = {
 
 
 def write_dbt_docs(project: Project, target: Path, path: Path) -> None:
-    """Write the page. Raises DocsError where dbt's `index.html` isn't the one that is known."""
+    """Write the page. Raises CommandError where dbt's `index.html` isn't the one that is known."""
     page = adopted((target / "index.html").read_text(encoding="utf-8"), "dbt", "1.2rem")
     for old, new in _MENDED.items():
         page = replaced(page, old, new, "dbt")

@@ -1,6 +1,6 @@
 """What the pages that other tools make have in common here: they reach no network, and lead back to the site."""
 
-from docsite.errors import DocsError
+from common.errors import CommandError
 
 _POLICY = (
     '<meta http-equiv="Content-Security-Policy" content="'
@@ -17,17 +17,17 @@ _WAY_BACK = (
 def adopted(page: str, tool: str, left: str) -> str:
     """Return the page of a tool as a page of this site, with a way back to it, `left` from the left (CSS).
 
-    Raises DocsError where the page isn't built as it was.
+    Raises CommandError where the page isn't built as it was.
     """
     page = replaced(page, "<head>", f"<head>{_POLICY}", tool)
     before, end, after = page.rpartition("</body>")
     if not end:
-        raise DocsError(f"the page of {tool} holds no </body>: docsite/ knows another version of it")
+        raise CommandError(f"the page of {tool} holds no </body>: docsite/ knows another version of it")
     return f"{before}{_WAY_BACK.format(left=left)}{end}{after}"
 
 
 def replaced(page: str, old: str, new: str, tool: str) -> str:
-    """Return a page with `new` in place of `old`. Raises DocsError where it holds no `old`."""
+    """Return a page with `new` in place of `old`. Raises CommandError where it holds no `old`."""
     if old not in page:
-        raise DocsError(f"the page of {tool} holds no {old[:60]!r}: docsite/ knows another version of it")
+        raise CommandError(f"the page of {tool} holds no {old[:60]!r}: docsite/ knows another version of it")
     return page.replace(old, new)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from docsite.errors import DocsError
+from common.errors import CommandError
 
 Node = dict[str, Any]
 
@@ -100,7 +100,7 @@ class Project:
 
 
 def read_project(target: Path) -> Project:
-    """Read what `dbt docs generate` has left in `target`. Raises DocsError."""
+    """Read what `dbt docs generate` has left in `target`. Raises CommandError."""
     manifest, catalog = _artifact(target / "manifest.json"), _artifact(target / "catalog.json")
     try:
         nodes: dict[str, Node] = manifest["nodes"]
@@ -120,14 +120,16 @@ def read_project(target: Path) -> Project:
             catalog,
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise DocsError(f"{target} isn't what this version of dbt writes ({error!r}): run make docs") from error
+        raise CommandError(f"{target} isn't what this version of dbt writes ({error!r}): run make docs") from error
 
 
 def _artifact(path: Path) -> Node:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DocsError(f"{path} can't be read ({error}): run dbt docs generate --target-path {path.parent}") from error
+        raise CommandError(
+            f"{path} can't be read ({error}): run dbt docs generate --target-path {path.parent}"
+        ) from error
 
 
 def _table(node: Node, tests: list[Node], unit_tests: Iterable[Node]) -> Table:

@@ -6,13 +6,12 @@ from typing import Any
 
 import duckdb
 
-from docsite.errors import DocsError
+from common.errors import CommandError, first_line
+from common.manifest import Manifest
+from common.paths import as_pattern
+from common.problems import problem
+from common.sql import literal, quoted
 from docsite.project import Function, Table
-from extract.errors import first_line
-from extract.paths import as_pattern
-from publish.manifest import Manifest
-from publish.problems import problem
-from publish.sql import literal, quoted
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class ReturnedColumn:
 
 
 class PublishedSet:
-    """A published set, to be looked at in a `with` block. Raises DocsError where it doesn't fit the project."""
+    """A published set, to be looked at in a `with` block. Raises CommandError where it doesn't fit the project."""
 
     def __init__(self, directory: Path):
         self.manifest = Manifest.read(directory)
@@ -41,7 +40,7 @@ class PublishedSet:
         try:
             self._database = duckdb.connect(str(directory / "palettes.duckdb"), read_only=True)
         except duckdb.Error as error:
-            raise DocsError(problem(directory / "palettes.duckdb", error, "run make build")) from error
+            raise CommandError(problem(directory / "palettes.duckdb", error, "run make build")) from error
 
     def __enter__(self) -> "PublishedSet":
         return self
@@ -71,8 +70,8 @@ class PublishedSet:
             return self._database.execute(query).fetchall()
         except (duckdb.CatalogException, duckdb.BinderException) as error:
             reason = first_line(error)
-            raise DocsError(
+            raise CommandError(
                 f"{self._directory} isn't of the project as it is now ({reason}): run make build"
             ) from error
         except duckdb.Error as error:
-            raise DocsError(problem(self._directory, error, "run make build")) from error
+            raise CommandError(problem(self._directory, error, "run make build")) from error

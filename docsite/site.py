@@ -35,8 +35,8 @@ class Site:
 def write_site(root: Path, target: Path, published: Path, out: Path, sample_rows: int) -> Site:
     """Write the site to `out`, in place of what is there, once all of it is written.
 
-    `root` is the project, `target` has what `dbt docs generate` made, `published` is a published set. Raises DocsError
-    or PublishError where one of them can't be read; then the old site stays.
+    `root` is the project, `target` has what `dbt docs generate` made, `published` is a published set. Raises
+    CommandError where one of them can't be read; then the old site stays.
     """
     project = read_project(target)
     new = out.with_name(f".{out.name}.new")

@@ -2,5 +2,3 @@
 
 The package knows Convex and Parquet. It knows no tag, no palette and no model: any Convex table lands the same way.
 """
-
-__version__ = "0.1.0"

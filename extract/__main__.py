@@ -2,7 +2,7 @@
 
 import sys
 
-from extract.command import guarded
+from common.command import guarded
 
 
 def _main() -> int:

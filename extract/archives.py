@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, Protocol
 
+from common.errors import CommandError
+from common.settings import setting
+from common.text import visible
+from convex.tables import TableName
 from extract import diagnosis
-from extract.errors import ExtractError
 from extract.forms import BLOCK_BYTES, HEAD_BYTES
-from extract.rawzone import TableName
-from extract.settings import setting
-from extract.text import visible
 
 PASSWORD = "EXPORT_ZIP_PASSWORD"  # noqa: S105 - the variable's name, not its value
 ENCRYPTED = 0x1
@@ -67,7 +67,7 @@ class TableSource:
         return self.files.size(self.documents)
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield the documents in blocks of a few MiB. Raises ExtractError where the archive is damaged."""
+        """Yield the documents in blocks of a few MiB. Raises CommandError where the archive is damaged."""
         return self.files.blocks(self.documents)
 
     def schema_blocks(self) -> Iterator[bytes]:
@@ -97,22 +97,22 @@ class Archive:
 def open_archive(path: Path, table: str | None = None) -> Generator[Archive]:
     """Open a ZIP, a directory or one `TABLE.jsonl`; `table` names the table where the file's name doesn't.
 
-    Raises ExtractError if there is nothing at `path`, or if it is none of the three.
+    Raises CommandError if there is nothing at `path`, or if it is none of the three.
     """
     kind = _kind(path)
     if table and kind in ("directory", "zip"):
-        raise ExtractError(f"--table names the table of a single file, and {path} is a snapshot: choose with --only")
+        raise CommandError(f"--table names the table of a single file, and {path} is a snapshot: choose with --only")
     if kind == "directory":
         yield _snapshot("directory", path, _Directory(path))
     elif kind == "nothing":
-        raise ExtractError(f"{path} doesn't exist: give a snapshot ZIP, a directory of one, or a TABLE.jsonl file")
+        raise CommandError(f"{path} doesn't exist: give a snapshot ZIP, a directory of one, or a TABLE.jsonl file")
     elif kind == "zip":
         with _open_zip(path) as archive:
             yield _snapshot("zip", path, _Zip(path, archive))
     elif _unpacked_name(path).suffix.lower() in SUFFIXES or table:
         yield _single_file(path, table)
     else:
-        raise ExtractError(
+        raise CommandError(
             f"{path} is neither a snapshot ZIP, a directory, nor a .jsonl or .json file; if it holds documents, say of "
             "which table: --table NAME"
         )
@@ -126,7 +126,7 @@ def _kind(path: Path) -> Literal["directory", "nothing", "zip", "file"]:
             return "nothing"
         is_zip = path.is_file() and (path.suffix.lower() == ".zip" or _is_zip(path))
     except OSError as error:
-        raise ExtractError(f"can't read {path}: {error.strerror or error}. Nothing was landed") from error
+        raise CommandError(f"can't read {path}: {error.strerror or error}. Nothing was landed") from error
     return "zip" if is_zip else "file"
 
 
@@ -136,7 +136,7 @@ def _unpacked_name(path: Path) -> Path:
 
 
 def check_zip(path: Path) -> None:
-    """Read a ZIP from end to end. Raises ExtractError if an entry's length or checksum isn't what the ZIP says."""
+    """Read a ZIP from end to end. Raises CommandError if an entry's length or checksum isn't what the ZIP says."""
     with _open_zip(path) as archive:
         files = _Zip(path, archive)
         for name in files.names():
@@ -151,8 +151,8 @@ def _single_file(path: Path, table: str | None) -> Archive:
         table_name = TableName.parse(table or ("" if is_from_snapshot else unpacked.stem))
     except ValueError as error:
         if table:
-            raise ExtractError(f"--table {table}: {error}: write TABLE, or COMPONENT.TABLE") from None
-        raise ExtractError(f"{path.name} doesn't say which table it holds: add --table NAME") from None
+            raise CommandError(f"--table {table}: {error}: write TABLE, or COMPONENT.TABLE") from None
+        raise CommandError(f"{path.name} doesn't say which table it holds: add --table NAME") from None
     schema = SCHEMA if is_from_snapshot and path.with_name(SCHEMA).is_file() else None
     source = TableSource(table_name, _Directory(path.parent), path.name, schema, is_from_snapshot)
     return Archive("jsonl", path, [source], [], [])
@@ -172,7 +172,7 @@ def _snapshot(kind: str, path: Path, files: _Files) -> Archive:
                 ignored.append(name)
             continue
         if twin := entry.get(_file(plain)):
-            raise ExtractError(
+            raise CommandError(
                 f"{path} holds {twin} twice{'' if name == twin else f', once as {name}'}: which one counts can't be "
                 "told. Nothing was landed; take a new snapshot"
             )
@@ -183,7 +183,7 @@ def _snapshot(kind: str, path: Path, files: _Files) -> Archive:
         if DOCUMENTS in found
     ]
     if not sources:
-        raise ExtractError(f"{path} holds no TABLE/{DOCUMENTS}: it isn't a Convex snapshot{_held(names)}")
+        raise CommandError(f"{path} holds no TABLE/{DOCUMENTS}: it isn't a Convex snapshot{_held(names)}")
     tables = [source for source in sources if source.name.table != "_tables"]
     listings = [source for source in sources if source.name.table == "_tables"]
     return Archive(kind, path, tables, listings, ignored)
@@ -234,7 +234,7 @@ class _Directory:
             with path.open("rb") as file:
                 yield from _read(file)
         except OSError as error:
-            raise ExtractError(f"can't read {path}: {error.strerror or error}. Nothing was landed") from error
+            raise CommandError(f"can't read {path}: {error.strerror or error}. Nothing was landed") from error
 
 
 class _Zip:
@@ -254,12 +254,12 @@ class _Zip:
             with self._archive.open(name, pwd=password) as file:
                 yield from _read(file)
         except NotImplementedError as error:
-            raise ExtractError(
+            raise CommandError(
                 f"{self._path}: {name} is packed in a way that isn't supported ({error}): unpack the ZIP with another "
                 "tool and load the directory. Nothing was landed"
             ) from error
         except RuntimeError as error:  # zipfile's own for a password that is missing or wrong
-            raise ExtractError(
+            raise CommandError(
                 f"{self._path} is encrypted, and the password is {'wrong' if password else 'missing'}: "
                 f"set {PASSWORD} in the environment. Nothing was landed"
             ) from error
@@ -267,7 +267,7 @@ class _Zip:
             reason = str(error) or "its data ends too early"
             if self._archive.getinfo(name).flag_bits & ENCRYPTED:
                 reason += f", or {PASSWORD} is wrong"
-            raise ExtractError(
+            raise CommandError(
                 f"{self._path} is damaged: {name} can't be read ({reason}). Nothing was landed; download it again"
             ) from None
 
@@ -283,7 +283,7 @@ def _open_zip(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
-        raise ExtractError(f"{path} is no readable ZIP ({error}): {_seems(path)}. Nothing was landed") from error
+        raise CommandError(f"{path} is no readable ZIP ({error}): {_seems(path)}. Nothing was landed") from error
 
 
 def _seems(path: Path) -> str:

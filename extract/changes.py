@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
+from convex.pages import Page, Value
+from convex.tables import TableName
 from extract.documents import Document, as_binaries, as_rows, read_one, read_values
-from extract.pages import Page, Value
-from extract.rawzone import RunWriter, TableName
+from extract.landing import RunWriter
 
 SLICE_BYTES = 4 * 1024 * 1024
 """Documents are copied from a page in slices of about this size, so that a page of any size is held but once."""

@@ -11,25 +11,26 @@ from pathlib import Path
 
 from rich.cells import cell_len
 
-from extract import __version__
-from extract.client import ApiError, Client, NoAnswer, Unreachable
-from extract.command import TRACEBACK_HELP
+from common import __version__
+from common.command import TRACEBACK_HELP
+from common.durations import duration
+from common.errors import CommandError
+from common.raw_zone import RunSummary
+from common.settings import raw_dir, setting
+from common.terminal import Tell, bars
+from common.text import visible
+from convex.client import ApiError, Client, NoAnswer, Unreachable
+from convex.deployment import deployment_of_settings
+from convex.errors import Unrest
+from convex.system_queries import FunctionError
 from extract.compact import COMPACT_AFTER, compact, keep_small
-from extract.deployment import deployment_of_settings
 from extract.documents import REASONS
-from extract.durations import duration
-from extract.errors import ExtractError
+from extract.landing import LIVE_LOCK, REJECTED_FILE, LandingZone
 from extract.load import load
-from extract.queries import FunctionError
-from extract.rawzone import LIVE_LOCK, REJECTED_FILE, RawZone, RunSummary
 from extract.selection import Selection, declared_tables
-from extract.settings import raw_dir, setting
 from extract.snapshot import snapshot
 from extract.status import Status, status
 from extract.sync import Sync
-from extract.terminal import Tell, bars
-from extract.text import visible
-from extract.trouble import Unrest
 
 DESCRIPTION = f"""\
 Land Convex documents in the raw zone, byte for byte, as immutable runs of Parquet files that dbt reads.
@@ -111,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
-    except ExtractError as error:
+    except CommandError as error:
         print(f"extract: {visible(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -236,18 +237,18 @@ def _run_count(text: str) -> int:
 
 
 def _compact_after(options: argparse.Namespace) -> int:
-    """Return how many runs may stand: `--compact-after`, else `COMPACT_AFTER`, else 50. Raises ExtractError."""
+    """Return how many runs may stand: `--compact-after`, else `COMPACT_AFTER`, else 50. Raises CommandError."""
     if options.compact_after is not None:
         return options.compact_after
     try:
         return _run_count(setting("COMPACT_AFTER") or str(COMPACT_AFTER))
     except argparse.ArgumentTypeError as error:
-        raise ExtractError(f"COMPACT_AFTER: {error}") from error
+        raise CommandError(f"COMPACT_AFTER: {error}") from error
 
 
 def _load(options: argparse.Namespace) -> None:
     after = _compact_after(options)
-    zone = RawZone(raw_dir(options.raw_dir))
+    zone = LandingZone(raw_dir(options.raw_dir))
     if options.if_empty and zone.run_ids():
         print(f"{zone.directory} already holds {_plural(len(zone.run_ids()), 'run')}: nothing to land", file=sys.stderr)
         if options.json:
@@ -281,7 +282,7 @@ def _live_selection(options: argparse.Namespace) -> Selection:
 
 def _snapshot(options: argparse.Namespace) -> None:
     after = _compact_after(options)
-    zone, selection = RawZone(raw_dir(options.raw_dir)), _live_selection(options)
+    zone, selection = LandingZone(raw_dir(options.raw_dir)), _live_selection(options)
     with bars("extract", in_bytes=True) as (progress, tell), _client(options, tell) as client:
         wait = options.wait.total_seconds()
         run = snapshot(zone, client, selection, options.reuse, wait, tell, progress, options.allow_shrink)
@@ -291,7 +292,7 @@ def _snapshot(options: argparse.Namespace) -> None:
 
 def _sync(options: argparse.Namespace) -> None:
     after = _compact_after(options)
-    zone, selection = RawZone(raw_dir(options.raw_dir)), _live_selection(options)
+    zone, selection = LandingZone(raw_dir(options.raw_dir)), _live_selection(options)
     with bars("extract") as (progress, tell), _client(options, tell) as client, zone.lock(LIVE_LOCK):
         sync = Sync(
             zone,
@@ -347,7 +348,7 @@ def _watch(sync: Sync, client: Client, seconds: float, tell: Tell, landed: Calla
 
 
 def _compact(options: argparse.Namespace) -> None:
-    zone = RawZone(raw_dir(options.raw_dir))
+    zone = LandingZone(raw_dir(options.raw_dir))
     before = len(zone.run_ids())
     with bars("extract") as (progress, _):
         run = compact(zone, options.keep, options.forget_deleted, progress)
@@ -362,18 +363,18 @@ def _compact(options: argparse.Namespace) -> None:
         print(f"  deleted {_plural(gone, 'run')} that an earlier one stands for")
 
 
-def _keep_small(zone: RawZone, after: int, as_json: bool) -> None:
+def _keep_small(zone: LandingZone, after: int, as_json: bool) -> None:
     """Fold small runs where many stand. What has landed stays landed, whatever becomes of that.
 
-    Raises ExtractError if it was interrupted.
+    Raises CommandError if it was interrupted.
     """
     try:
         run = keep_small(zone, after)
-    except ExtractError as error:
+    except CommandError as error:
         print(f"extract: many runs stand, but {error}. Nothing is lost; the next landing tries again", file=sys.stderr)
         return
     except KeyboardInterrupt:
-        raise ExtractError(
+        raise CommandError(
             "interrupted while runs were folded; what landed before stays, and the next landing tries again"
         ) from None
     if run:
@@ -382,14 +383,14 @@ def _keep_small(zone: RawZone, after: int, as_json: bool) -> None:
         print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
 
 
-def _print_landed(run: RunSummary, zone: RawZone, as_json: bool) -> None:
+def _print_landed(run: RunSummary, zone: LandingZone, as_json: bool) -> None:
     if as_json:
         print(json.dumps(asdict(run) | {"rejected": run.rejected}, ensure_ascii=False, indent=2), flush=True)
     else:
         _print_run(run, zone)
 
 
-def _print_run(run: RunSummary, zone: RawZone) -> None:
+def _print_run(run: RunSummary, zone: LandingZone) -> None:
     rows = sum(table.rows for table in run.tables)
     print(
         f"landed {run.run_id} in {zone.directory}: {_plural(rows, 'document')} of {_plural(len(run.tables), 'table')}"
@@ -412,7 +413,7 @@ def _print_run(run: RunSummary, zone: RawZone) -> None:
 
 
 def _status(options: argparse.Namespace) -> None:
-    found = status(RawZone(raw_dir(options.raw_dir)))
+    found = status(LandingZone(raw_dir(options.raw_dir)))
     if options.json:
         print(json.dumps(found.as_dict(), ensure_ascii=False, indent=2))
     else:

@@ -12,11 +12,13 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from common.errors import CommandError, first_line, raise_if_interrupted
+from common.limits import limits
+from common.paths import as_pattern
+from common.raw_zone import RunSummary
+from convex.tables import TableName
 from extract.documents import DOCUMENT_SCHEMA
-from extract.errors import ExtractError, first_line, raise_if_interrupted
-from extract.limits import limits
-from extract.paths import as_pattern
-from extract.rawzone import REJECTED_FILE, RawZone, RunSummary, RunWriter, TableName, TableWriter, ZoneBusy
+from extract.landing import REJECTED_FILE, LandingZone, RunWriter, TableWriter, ZoneBusy
 
 BATCH_ROWS = 20_000
 MEMORY_LIMIT = "1GB"
@@ -75,7 +77,7 @@ class _NothingToFold(Exception):
 
 
 def compact(
-    zone: RawZone,
+    zone: LandingZone,
     keep: timedelta = KEEP,
     forget_deleted: bool = False,
     progress: Progress = lambda _table, _done, _total: None,
@@ -83,7 +85,7 @@ def compact(
     """Write the current state as one full run, and delete runs that a folded one has stood for since `keep` or longer.
 
     Documents that were deleted keep their last text, unless `forget_deleted`; what was set aside stays too. Returns
-    None where there is nothing to fold. Raises ExtractError; a crash at any point leaves a zone that says the same.
+    None where there is nothing to fold. Raises CommandError; a crash at any point leaves a zone that says the same.
     """
 
     def choose(standing: list[RunSummary]) -> list[RunSummary]:
@@ -97,7 +99,7 @@ def compact(
 
 
 def keep_small(
-    zone: RawZone,
+    zone: LandingZone,
     after: int,
     keep: timedelta = KEEP,
     progress: Progress = lambda _table, _done, _total: None,
@@ -106,7 +108,7 @@ def keep_small(
 
     Only runs that are small beside what came after them are folded, so that each document is written again only a few
     times, however many runs come. Returns None where nothing was folded: too few runs, or another process is writing.
-    Raises ExtractError.
+    Raises CommandError.
     """
     if not after:
         return None
@@ -133,7 +135,7 @@ def newest_small(standing: Sequence[RunSummary]) -> list[RunSummary]:
 
 
 def _fold(
-    zone: RawZone,
+    zone: LandingZone,
     choose: Callable[[list[RunSummary]], list[RunSummary]],
     forget_deleted: bool,
     progress: Progress,
@@ -172,7 +174,7 @@ def _describe(summary: RunSummary, chosen: list[RunSummary], is_whole: bool, for
     summary.snapshot_ts, summary.cursor, summary.sync = newest.snapshot_ts, newest.cursor, newest.sync
 
 
-def _carry_counts(run: RunWriter, zone: RawZone, chosen: list[RunSummary]) -> None:
+def _carry_counts(run: RunWriter, zone: LandingZone, chosen: list[RunSummary]) -> None:
     """Take over what the runs have set aside, and how many deletions landed in them."""
     for found in chosen:
         path = zone.directory / found.run_id / REJECTED_FILE
@@ -218,7 +220,7 @@ def _fold_table(
         progress(str(name), total, total)
     except (duckdb.Error, pa.ArrowException, OSError, RuntimeError) as error:
         raise_if_interrupted(error)
-        raise ExtractError(f"{name} can't be folded: {first_line(error)}. The raw zone stays as it was") from error
+        raise CommandError(f"{name} can't be folded: {first_line(error)}. The raw zone stays as it was") from error
 
 
 def _batches(
@@ -238,7 +240,7 @@ def _add(run: RunWriter, writer: TableWriter, batch: pa.RecordBatch, operation: 
     )
 
 
-def _delete_shadowed(zone: RawZone, keep: timedelta) -> None:
+def _delete_shadowed(zone: LandingZone, keep: timedelta) -> None:
     """Delete, oldest first, the runs that another has stood for long enough for every build to have moved on."""
     before = datetime.now(UTC) - keep
     old = [run_id for run_id in zone.run_ids() if run_id <= f"{before:%Y%m%dT%H%M%SZ-%f}"]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from extract.errors import ExtractError, first_line, raise_if_interrupted
-from extract.paths import as_pattern
+from common.errors import CommandError, first_line, raise_if_interrupted
+from common.paths import as_pattern
 
 MEMORY_LIMIT = "512MB"
 
@@ -46,7 +46,7 @@ class Current:
 
 
 def read(files: Sequence[Path], asked_id: str | None = None) -> Current:
-    """Return what a table's files, oldest run first, hold by now. Raises ExtractError."""
+    """Return what a table's files, oldest run first, hold by now. Raises CommandError."""
     if not files:
         return Current()
     return Current(*_asked(_COUNT, files, {"id": asked_id}))
@@ -67,18 +67,18 @@ def _asked(query: str, files: Sequence[Path], parameters: dict[str, Any]) -> tup
         ):
             (row,) = connection.execute(query, {"files": [*map(as_pattern, files)], **parameters}).fetchall()
     except OSError as error:
-        raise ExtractError(
+        raise CommandError(
             f"can't write to {tempfile.gettempdir()} ({error.strerror}): free some space, or set TMPDIR"
         ) from error
     except (duckdb.Error, RuntimeError) as error:
         raise_if_interrupted(error)
         reason = first_line(error)
         if isinstance(error, duckdb.OutOfMemoryException):
-            raise ExtractError(
+            raise CommandError(
                 f"counting {files[-1].stem} needs more than {MEMORY_LIMIT} and the space in {tempfile.gettempdir()} "
                 f"({reason}): set TMPDIR to a larger disk"
             ) from error
-        raise ExtractError(
+        raise CommandError(
             f"the files of {files[-1].stem} in {files[-1].parents[1]} can't be read: {reason}"
         ) from error
     return row

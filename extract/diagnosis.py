@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from extract.text import visible
+from common.text import visible
 
 SHOWN_CHARACTERS = 60
 _EXPORT = "take a snapshot with `npx convex export --path snapshot.zip`, and load that"

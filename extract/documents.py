@@ -13,7 +13,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Reason = Literal["invalid_utf8", "invalid_json", "too_deep", "not_an_object", "no_id", "too_long"]
+from common.raw_zone import Reason
+
 REASONS: dict[Reason, str] = {
     "invalid_utf8": "the line isn't valid UTF-8",
     "invalid_json": "the line isn't JSON (RFC 8259)",

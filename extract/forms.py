@@ -14,7 +14,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from extract.errors import ExtractError
+from common.errors import CommandError
 from extract.lines import BYTE_ORDER_MARK, MAX_LINE_BYTES
 
 Layout = Literal["lines", "array", "objects"]
@@ -60,7 +60,7 @@ class Form:
 
 
 def read_form(blocks: Iterable[bytes], name: str) -> Form:
-    """Read as much of a file as tells its form. Raises ExtractError, here or in reading on, where it is damaged."""
+    """Read as much of a file as tells its form. Raises CommandError, here or in reading on, where it is damaged."""
     notes: list[str] = []
     head, blocks = _peek(blocks)
     for _ in range(MAX_PACKINGS):
@@ -70,7 +70,7 @@ def read_form(blocks: Iterable[bytes], name: str) -> Form:
         notes.append(f"the file is packed with {packing}")
         head, blocks = _peek(_unpacked(blocks, packing, name))
     else:
-        raise ExtractError(f"{name} is packed {MAX_PACKINGS} times or more: unpack it first. Nothing was landed")
+        raise CommandError(f"{name} is packed {MAX_PACKINGS} times or more: unpack it first. Nothing was landed")
     for mark, encoding in ENCODINGS.items():
         if head.startswith(mark):
             notes.append(f"the file is encoded in {encoding.upper()}, and lands in UTF-8")
@@ -135,7 +135,7 @@ def _unpacked(blocks: Iterator[bytes], packing: str, name: str) -> Generator[byt
             while block := stream.read(BLOCK_BYTES):
                 yield block
     except OSError as error:
-        raise ExtractError(
+        raise CommandError(
             f"{name} is damaged: it can't be unpacked with {packing} ({error}). Nothing was landed; get it again"
         ) from None
 
@@ -148,7 +148,7 @@ def _as_utf8(blocks: Iterator[bytes], encoding: str, name: str) -> Generator[byt
             yield decoder.decode(block).encode("utf-8", "surrogatepass")
         yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
     except UnicodeDecodeError as error:
-        raise ExtractError(
+        raise CommandError(
             f"{name} is damaged: it begins as {encoding.upper()} and goes on otherwise ({error.reason}). "
             "Nothing was landed; get it again, or convert it to UTF-8"
         ) from None
@@ -161,7 +161,7 @@ def elements(blocks: Iterable[bytes], layout: Layout, name: str) -> Iterator[lis
     """Yield the texts of an array's elements, or of documents one after the other, without the white space around.
 
     They come in lists, one at least. No text is checked, but that its brackets and strings end; and of an array, that
-    commas stand between its elements and nothing after it. Raises ExtractError where that isn't so, and where a text
+    commas stand between its elements and nothing after it. Raises CommandError where that isn't so, and where a text
     is too long for a document. One text and a block at most are held.
     """
     cutter = _Cutter(layout == "array", name)
@@ -250,6 +250,6 @@ class _Cutter:
             raise self._refused("something comes after the array's end")
         return [rest] if rest else []
 
-    def _refused(self, reason: str) -> ExtractError:
+    def _refused(self, reason: str) -> CommandError:
         what = "a JSON array" if self._is_array else "JSON documents over several lines"
-        return ExtractError(f"{self._name} is {what} that can't be read: {reason}. Nothing was landed; mend the file")
+        return CommandError(f"{self._name} is {what} that can't be read: {reason}. Nothing was landed; mend the file")

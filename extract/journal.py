@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from extract.errors import ExtractError
-from extract.pages import Page, decode_page
-from extract.rawzone import RawZone, RunSummary, sync_to_disk
+from common.errors import CommandError
+from common.files import sync_to_disk
+from common.raw_zone import RunSummary
+from convex.pages import Page, decode_page
+from extract.landing import LandingZone
 
 DIRECTORY = ".syncing"
 _HEADER = "journal.json"
@@ -64,7 +66,7 @@ class PageNote:
 class Journal:
     """The pages on disk, numbered from 1 as they came. One process at a time may use it."""
 
-    def __init__(self, zone: RawZone):
+    def __init__(self, zone: LandingZone):
         self.directory = zone.directory / DIRECTORY
         self.header: Header | None = None
         self.notes: dict[int, PageNote] = {}
@@ -78,11 +80,11 @@ class Journal:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise ExtractError(
+            raise CommandError(
                 f"{error.filename} can't be read ({error.strerror}): see that this user may read it"
             ) from error
         except (ValueError, TypeError) as error:
-            raise ExtractError(
+            raise CommandError(
                 f"{self.directory} can't be read ({error}): delete it, and what it holds is fetched again"
             ) from error
 
@@ -140,7 +142,7 @@ class Journal:
             part.rename(path)
             sync_to_disk(self.directory)
         except OSError as error:
-            raise ExtractError(
+            raise CommandError(
                 f"can't write to {self.directory}: {error.strerror}. What had come before is kept; free some space, "
                 "then run the command again to go on"
             ) from error

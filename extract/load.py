@@ -8,15 +8,17 @@ from typing import Any
 
 import pyarrow as pa
 
+from common.errors import CommandError
+from common.raw_zone import RunSummary
+from convex.tables import TableName
 from extract import diagnosis
 from extract.archives import Archive, TableSource, open_archive
 from extract.diagnosis import Guess
 from extract.documents import REASONS, Document, as_binaries, as_rows, read_all, read_one, read_values
-from extract.errors import ExtractError
 from extract.forms import WHITE_SPACE, Form, Layout, elements, read_form
+from extract.landing import LandingZone, RunWriter, TableWriter
 from extract.legacy import Decoder, TableFormat, read_schema
 from extract.lines import BYTE_ORDER_MARK, LinePiece, prefetched, split, whole_lines
-from extract.rawzone import RawZone, RunSummary, RunWriter, TableName, TableWriter
 from extract.sample import is_sample
 from extract.selection import Selection
 
@@ -30,7 +32,7 @@ def no_progress(_table: str, _done: int, _total: int) -> None:
 
 def load(
     path: Path,
-    zone: RawZone,
+    zone: LandingZone,
     selection: Selection | None = None,
     table: str | None = None,
     strict: bool = False,
@@ -47,7 +49,7 @@ def load(
     With `strict`, a line that would be set aside is an error; with `lenient`, a file may hold fewer documents than
     other lines. `source` says where the archive came from, if not from a file. Tables of `absent` that the archive
     doesn't hold land as empty. `describe` may add to the run's summary. `allow_shrink` names tables that may lose most
-    of their rows. Raises ExtractError; then no run is visible.
+    of their rows. Raises CommandError; then no run is visible.
     """
     selection = selection or Selection()
     with open_archive(path, table) as archive:
@@ -56,7 +58,7 @@ def load(
         _check_listing(archive, listed, selection)
         taken = [source for source in archive.tables if selection.takes(source.name)]
         if not taken and not absent:
-            raise ExtractError(f"no table of {path} is selected: see --only and --skip")
+            raise CommandError(f"no table of {path} is selected: see --only and --skip")
         _check_cases(path, taken)
         size = path.stat().st_size if path.is_file() else None
         source = source or {"type": archive.kind, "name": path.name, "bytes": size}
@@ -79,7 +81,7 @@ def _check_names(archive: Archive, selection: Selection, absent: Collection[Tabl
     held = {str(source.name) for source in archive.tables}
     unknown = sorted({*selection.only} - held - {*map(str, absent)})
     if unknown:
-        raise ExtractError(f"{archive.path} has no table {', '.join(unknown)}; it has {', '.join(sorted(held))}")
+        raise CommandError(f"{archive.path} has no table {', '.join(unknown)}; it has {', '.join(sorted(held))}")
 
 
 def _check_cases(path: Path, taken: list[TableSource]) -> None:
@@ -87,7 +89,7 @@ def _check_cases(path: Path, taken: list[TableSource]) -> None:
     names: dict[str, str] = {}
     for name in sorted(str(source.name) for source in taken):
         if (twin := names.setdefault(name.lower(), name)) != name:
-            raise ExtractError(
+            raise CommandError(
                 f"{path} holds {twin} and {name}, which differ in case only: leave one out with --skip {name}. "
                 "Nothing was landed"
             )
@@ -103,7 +105,7 @@ def _listed_tables(archive: Archive) -> set[TableName]:
             try:
                 listed.add(TableName(listing.name.component, json.loads(line)["name"]))
             except (ValueError, KeyError, TypeError, RecursionError):
-                raise ExtractError(f"{archive.path}: {listing.documents} has a line that names no table") from None
+                raise CommandError(f"{archive.path}: {listing.documents} has a line that names no table") from None
     return listed
 
 
@@ -111,7 +113,7 @@ def _check_listing(archive: Archive, listed: set[TableName], selection: Selectio
     held = {source.name for source in archive.tables}
     missing = sorted(str(name) for name in listed - held if selection.takes(name))
     if missing:
-        raise ExtractError(
+        raise CommandError(
             f"{archive.path} isn't whole: its _tables lists {', '.join(missing)}, which it doesn't hold. Nothing was "
             f"landed; download it again, or leave them out with {' '.join(f'--skip {name}' for name in missing)}"
         )
@@ -187,7 +189,7 @@ class _Landing:
         self._marks = 0
 
     def land(self, strict: bool, lenient: bool, progress: Progress) -> None:
-        """Land every document, set all else aside. Raises ExtractError where the file seems to be of another form."""
+        """Land every document, set all else aside. Raises CommandError where the file seems to be of another form."""
         writer, total, number = self._writer, self._source.size, 1
         form = read_form(self._blocks(), self._source.documents)
         if guess := diagnosis.from_magic(form.head):
@@ -201,7 +203,7 @@ class _Landing:
             else:
                 number += self._land_chunk(chunk, number)
             if strict and writer.summary.rejected:
-                raise ExtractError(self._strict_message(form.layout))
+                raise CommandError(self._strict_message(form.layout))
             progress(writer.summary.name, min(self._bytes_read, total), total)
             del chunk  # which may be large, before the next one is built
         if self._marks:
@@ -249,7 +251,7 @@ class _Landing:
         return as_rows(documents, as_binaries(landed).cast(pa.string()))
 
     def _check_share(self, form: Form) -> None:
-        """Raise ExtractError if most of the file is no documents: what is, would pass for the whole table."""
+        """Raise CommandError if most of the file is no documents: what is, would pass for the whole table."""
         rows, rejected = self._writer.summary.rows, self._writer.summary.rejected
         others = sum(rejected.values())
         if others <= rows and not (others and diagnosis.has_commas_between(form.head)):
@@ -265,9 +267,9 @@ class _Landing:
             found += f"; most often, {REASONS[reason]}"
         raise self._refused(found, guess, f", or set the other {unit} aside with --lenient" if rows else "")
 
-    def _refused(self, found: str, guess: Guess | None, otherwise: str) -> ExtractError:
+    def _refused(self, found: str, guess: Guess | None, otherwise: str) -> CommandError:
         what, advice = (f"; it seems to be {guess.what}", guess.advice) if guess else ("", "mend it")
-        return ExtractError(f"{self._source.documents}: {found}{what}. Nothing was landed; {advice}{otherwise}")
+        return CommandError(f"{self._source.documents}: {found}{what}. Nothing was landed; {advice}{otherwise}")
 
     def _strict_message(self, layout: Layout) -> str:
         rejected = self._writer.summary.rejected

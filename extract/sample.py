@@ -6,9 +6,9 @@ A run that landed from it says so in its `run.json` (`source.sample`), so that w
 import re
 from pathlib import Path
 
+from common.errors import CommandError
+from common.files import fingerprint
 from extract.archives import Archive
-from extract.errors import ExtractError
-from extract.rawzone import fingerprint
 
 README = "README.md"
 SENTENCE = b"No document in it is real."
@@ -39,7 +39,7 @@ def _says_so(archive: Archive) -> bool:
             is_readme = re.split(r"[/\\]", name)[-1] == README
             if is_readme and SENTENCE in next(iter(files.blocks(name)), b""):
                 return True
-        except ExtractError:
+        except CommandError:
             continue  # what is damaged is told where it is read as a table
     return False
 

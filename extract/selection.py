@@ -7,8 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from extract.errors import ExtractError
-from extract.rawzone import TableName
+from common.errors import CommandError
+from convex.tables import TableName
 
 SKIPPED_BY_DEFAULT = {
     "palette_tag_consensus": "written by this project",
@@ -35,24 +35,24 @@ class Selection:
         return not self.declared or str(name) in self.declared
 
     def names(self) -> list[TableName]:
-        """Return the tables that `only`, or else `declared`, names. Raises ExtractError if one can't be a table's."""
+        """Return the tables that `only`, or else `declared`, names. Raises CommandError if one can't be a table's."""
         names = []
         for text in sorted({*(self.only or self.declared)}):
             try:
                 name = TableName.parse(text)
             except ValueError as error:
-                raise ExtractError(f"{error}: write TABLE, or COMPONENT.TABLE") from None
+                raise CommandError(f"{error}: write TABLE, or COMPONENT.TABLE") from None
             if self.takes(name):
                 names.append(name)
         if not names:
-            raise ExtractError("no table is selected: see --only and --skip")
+            raise CommandError("no table is selected: see --only and --skip")
         return names
 
 
 def declared_tables() -> list[str]:
     """Return the tables that the sources of the dbt project declare, here or in `DBT_PROJECT_DIR`.
 
-    Sources whose `meta` has `written_by: extract` hold what the extractor says itself. Raises ExtractError.
+    Sources whose `meta` has `written_by: extract` hold what the extractor says itself. Raises CommandError.
     """
     root = Path(os.environ.get("DBT_PROJECT_DIR") or ".")
     tables = []
@@ -65,10 +65,10 @@ def declared_tables() -> list[str]:
             sources = [source for source in content.get("sources") or [] if source["name"] == "raw"]
             tables += [t for source in sources for t in source["tables"]]
         except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-            raise ExtractError(f"the sources in {path} can't be read: {str(error).splitlines()[0]}") from None
+            raise CommandError(f"the sources in {path} can't be read: {str(error).splitlines()[0]}") from None
     names = [t["name"] for t in tables if "written_by" not in ((t.get("config") or {}).get("meta") or {})]
     if not names:
-        raise ExtractError(
+        raise CommandError(
             f"no dbt sources are declared under {root / 'models'}: start in the project's folder, or give --only TABLE"
         )
     return names

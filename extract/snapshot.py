@@ -12,15 +12,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from common.errors import CommandError
+from common.raw_zone import RunSummary
+from common.text import visible
+from convex.client import ApiError, Client, read_nothing
+from convex.errors import Unrest
+from convex.system_queries import Export, Queries
 from extract.archives import check_zip
-from extract.client import ApiError, Client, read_nothing
-from extract.errors import ExtractError
+from extract.landing import LIVE_LOCK, LandingZone
 from extract.load import Progress, load, no_progress
-from extract.queries import Export, Queries
-from extract.rawzone import LIVE_LOCK, RawZone, RunSummary
 from extract.selection import Selection
-from extract.text import visible
-from extract.trouble import Unrest
 
 DOWNLOADS = ".downloads"
 REQUEST, NO_FILES = "/api/export/request/zip", {"includeStorage": "false"}
@@ -37,7 +38,7 @@ Report = Callable[[str], None]
 
 
 def snapshot(
-    zone: RawZone,
+    zone: LandingZone,
     client: Client,
     selection: Selection,
     reuse: timedelta | None = None,
@@ -49,7 +50,7 @@ def snapshot(
     """Land the deployment as it is now as one full run, or an export that was made within `reuse`.
 
     Tables that are selected and that the deployment doesn't have are landed as empty. `allow_shrink` names those that
-    may lose most of their rows. Raises ExtractError.
+    may lose most of their rows. Raises CommandError.
     """
     with (
         zone.lock(LIVE_LOCK),
@@ -70,7 +71,7 @@ def snapshot(
 @contextmanager
 def fetched_snapshot(
     client: Client,
-    zone: RawZone,
+    zone: LandingZone,
     reuse: timedelta | None = None,
     wait_seconds: float = 3600,
     report: Report = lambda _text: None,
@@ -83,7 +84,7 @@ def fetched_snapshot(
         folder.mkdir(parents=True)
         yield _Exports(client, wait_seconds, report).fetch(folder, reuse, progress)
     except OSError as error:
-        raise ExtractError(
+        raise CommandError(
             f"can't write to {folder}: {error.strerror}. Nothing was landed; free some space, or set RAW_DIR"
         ) from error
     finally:
@@ -189,7 +190,7 @@ class _Exports:
             )
             try:
                 check_zip(part)
-            except ExtractError as error:
+            except CommandError as error:
                 self._report(f"the export came damaged ({error})")
                 continue
             found = _NAME.search(name)
@@ -198,7 +199,7 @@ class _Exports:
         raise Unrest(f"the export came damaged from {self._url}, {DOWNLOAD_TRIES} times. Nothing was landed; try again")
 
     def _pauses(self) -> Generator[float]:
-        """Yield how long to wait before the next look. Raises ExtractError when the time is over."""
+        """Yield how long to wait before the next look. Raises CommandError when the time is over."""
         seconds = FIRST_POLL_SECONDS
         while time.monotonic() < self._deadline:
             yield seconds

@@ -4,9 +4,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from common.raw_zone import RunSummary
 from extract import current
 from extract.journal import Journal
-from extract.rawzone import RawZone, RunSummary
+from extract.landing import LandingZone
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ class Status:
         }
 
 
-def status(zone: RawZone) -> Status:
-    """Read the zone. Raises ExtractError if a run can't be read."""
+def status(zone: LandingZone) -> Status:
+    """Read the zone. Raises CommandError if a run can't be read."""
     runs = zone.standing_runs()
     folded = zone.summaries({*zone.run_ids()} - {run.run_id for run in runs})
     documents = {str(name): current.read(files).documents for name, files in sorted(zone.files(runs).items())}

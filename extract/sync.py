@@ -14,25 +14,27 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from common.errors import CommandError
+from common.raw_zone import RunSummary
+from convex.backend import has_data_sync
+from convex.client import ApiError, Client
+from convex.data_sync import DataSync, NoDataSync
+from convex.deployment import normalised
+from convex.errors import Unrest
+from convex.pages import CursorExpired, Page, PageSource
+from convex.streaming_export import StreamingExport
+from convex.system_queries import ENDED, FAILED, FunctionError, Import, Queries, TableLook
+from convex.tables import TableName
 from extract import current
-from extract.backend import has_data_sync
 from extract.changes import write_pages
-from extract.client import ApiError, Client
 from extract.current import Current
-from extract.data_sync import DataSync, NoDataSync
-from extract.deployment import normalised
 from extract.documents import Document, read_one
-from extract.errors import ExtractError
 from extract.journal import Header, Journal, lineage, new_header
+from extract.landing import LandingZone, RunWriter
 from extract.lines import prefetched
 from extract.load import Progress, load, no_progress
-from extract.pages import CursorExpired, Page, PageSource
-from extract.queries import ENDED, FAILED, FunctionError, Import, Queries, TableLook
-from extract.rawzone import RawZone, RunSummary, RunWriter, TableName
 from extract.selection import Selection
 from extract.snapshot import fetched_snapshot
-from extract.streaming_export import StreamingExport
-from extract.trouble import Unrest
 
 ROUNDS = 12
 WAIT_SECONDS = 3600
@@ -75,7 +77,7 @@ class Sync:
 
     def __init__(
         self,
-        zone: RawZone,
+        zone: LandingZone,
         client: Client,
         selection: Selection,
         is_full: bool = False,
@@ -105,7 +107,7 @@ class Sync:
     def once(self) -> RunSummary | None:
         """Fetch what is new and land it as one run; None where nothing has changed.
 
-        Raises ExtractError. What was fetched till then is kept in the journal, and the next call goes on from there.
+        Raises CommandError. What was fetched till then is kept in the journal, and the next call goes on from there.
         """
         repaired: set[TableName] = set()
         wrong: dict[TableName, str] = {}
@@ -144,13 +146,13 @@ class Sync:
     # Where the pages begin
 
     def _check_address(self) -> None:
-        """Raise ExtractError if the raw zone follows another deployment. One of which nothing ever came is none."""
+        """Raise CommandError if the raw zone follows another deployment. One of which nothing ever came is none."""
         state, url, header = self._zone.newest(), self._client.deployment.url, self._journal.header
         if header and not header.covered and not self._journal.notes:
             header = self._journal.header = None
         held = header.url if header else (state.sync or {}).get("url") if state else None
         if held and normalised(held) != normalised(url) and not self._is_full:
-            raise ExtractError(
+            raise CommandError(
                 f"{self._zone.directory} follows {held}, not {url}: set RAW_DIR to another folder, or let this one "
                 "begin again with --full"
             )
@@ -559,7 +561,7 @@ class Sync:
         except ApiError as error:
             if not error.code:
                 raise
-            raise ExtractError(
+            raise CommandError(
                 f"{names} can't be had for sure page by page, as what an import left may hide under the name, and a "
                 f"whole export was refused: {error}. If no import failed, --full helps too"
             ) from error

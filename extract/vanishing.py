@@ -6,16 +6,18 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from common.errors import CommandError
+from common.shrinking import FLAG, Loss, how_to_allow, unexpected
 from extract import current
-from extract.errors import ExtractError
-from extract.shrinking import FLAG, Loss, how_to_allow, unexpected
 
 if TYPE_CHECKING:
-    from extract.rawzone import RawZone, RunSummary, RunWriter, TableName
+    from common.raw_zone import RunSummary
+    from convex.tables import TableName
+    from extract.landing import LandingZone, RunWriter
 
 
-def check_losses(zone: RawZone, run: RunWriter, allowed: Collection[str]) -> None:
-    """Raise ExtractError if a table that the run replaces would lose most of its rows, unless it is allowed to.
+def check_losses(zone: LandingZone, run: RunWriter, allowed: Collection[str]) -> None:
+    """Raise CommandError if a table that the run replaces would lose most of its rows, unless it is allowed to.
 
     What was allowed is noted in the run. A run that folds others replaces nothing. The zone's lock has to be held.
     """
@@ -28,9 +30,9 @@ def check_losses(zone: RawZone, run: RunWriter, allowed: Collection[str]) -> Non
     for name in sorted(run.replaced & files.keys()):
         try:
             loss = _suspicious_loss(name, standing[-1], files[name], run)
-        except ExtractError as error:
+        except CommandError as error:
             if str(name) not in allowed:
-                raise ExtractError(
+                raise CommandError(
                     f"{error}. So it can't be told whether {name} would shrink, and nothing was landed: restore the "
                     f"file, or run the command again with {FLAG} {name}"
                 ) from None
@@ -39,7 +41,7 @@ def check_losses(zone: RawZone, run: RunWriter, allowed: Collection[str]) -> Non
         if loss:
             losses.append(loss)
     if stopping := unexpected(losses, allowed):
-        raise ExtractError(
+        raise CommandError(
             f"{'; '.join(map(str, stopping))}. Nothing was landed: look at what came, and if it is right, run the "
             f"command again with {how_to_allow(stopping)}{''.join(f'. But {told}' for told in mixture)}"
         )
@@ -48,7 +50,7 @@ def check_losses(zone: RawZone, run: RunWriter, allowed: Collection[str]) -> Non
     ]
 
 
-def _mixture(zone: RawZone, runs: list[RunSummary]) -> list[str]:
+def _mixture(zone: LandingZone, runs: list[RunSummary]) -> list[str]:
     """Tell, in one sentence, that made-up data and other data come together; nothing where they don't."""
     if len({run.is_sample for run in runs}) == 1:
         return []

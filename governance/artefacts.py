@@ -8,8 +8,8 @@ from pathlib import Path
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 
-from governance.errors import GovernanceError
-from publish.run_dbt import colours
+from common.dbt import colours
+from common.errors import CommandError
 
 STRICT = ("--warn-error-options", '{"error": ["Deprecations", "InvalidMacroAnnotation"]}')
 
@@ -18,7 +18,7 @@ def make_artefacts(directory: Path) -> None:
     """Write manifest.json and catalog.json of the project in the working directory to `directory`.
 
     Models and seeds are built without a row, in a database of their own: no data is needed, and none is touched.
-    Raises GovernanceError when dbt can't build them.
+    Raises CommandError when dbt can't build them.
     """
     directory.mkdir(parents=True, exist_ok=True)
     database = directory / "empty.duckdb"
@@ -40,7 +40,7 @@ def _dbt(*arguments: str) -> None:
     finally:
         DuckDBConnectionManager.close_all_connections()  # it would keep others out until this process ends
     if not result.success:
-        raise GovernanceError(f"dbt {arguments[0]} failed on tables without rows; mend what it says above first")
+        raise CommandError(f"dbt {arguments[0]} failed on tables without rows; mend what it says above first")
 
 
 @contextmanager

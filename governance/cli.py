@@ -6,13 +6,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from extract.command import TRACEBACK_HELP
-from extract.errors import ExtractError
-from extract.paths import path_of
-from extract.settings import setting
+from common.command import TRACEBACK_HELP
+from common.errors import CommandError
+from common.paths import path_of
+from common.settings import setting
 from governance.artefacts import make_artefacts
 from governance.coverage import coverage
-from governance.errors import GovernanceError
 from governance.judge import judge
 from governance.report import report
 
@@ -30,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         text = report(rules, coverage(manifest, catalog))
         (directory / "report.md").write_text(text, encoding="utf-8")
-    except (GovernanceError, ExtractError) as error:
+    except CommandError as error:
         print(f"governance: {error}", file=sys.stderr)
         return 1
     except OSError as error:

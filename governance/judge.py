@@ -12,7 +12,7 @@ import yaml
 from dbt_bouncer.cli.run.utils import run_bouncer
 from dbt_bouncer.exceptions import DbtBouncerArtifactError, DbtBouncerConfigError
 
-from governance.errors import GovernanceError
+from common.errors import CommandError
 
 CONFIG = Path("dbt-bouncer.yml")
 CATEGORIES = ("manifest_checks", "catalog_checks")
@@ -40,15 +40,15 @@ class Rule:
 def judge(artefacts: Path, project: Path = Path()) -> list[Rule]:
     """Return the rules of a project's `dbt-bouncer.yml`, in their order, with what breaks them in `artefacts`.
 
-    Raises GovernanceError when the rules can't be read or run.
+    Raises CommandError when the rules can't be read or run.
     """
     _refuse_a_folder_that_dbt_bouncer_gets_wrong()
     try:
         config = yaml.safe_load((project / CONFIG).read_text(encoding="utf-8"))
     except OSError as error:
-        raise GovernanceError(f"{CONFIG} can't be read ({error.strerror}): start in the project's folder") from error
+        raise CommandError(f"{CONFIG} can't be read ({error.strerror}): start in the project's folder") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise GovernanceError(f"{CONFIG} is no YAML: {' '.join(str(error).split())}") from error
+        raise CommandError(f"{CONFIG} is no YAML: {' '.join(str(error).split())}") from error
     config["custom_checks_dir"] = str((project / config["custom_checks_dir"]).resolve())
     config["dbt_artifacts_dir"] = str(artefacts.resolve())
     settled = artefacts / CONFIG.name
@@ -61,7 +61,7 @@ def judge(artefacts: Path, project: Path = Path()) -> list[Rule]:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             run_bouncer(config_file=settled, output_file=results)
     except (DbtBouncerArtifactError, DbtBouncerConfigError) as error:
-        raise GovernanceError(f"{CONFIG}: {error}") from error
+        raise CommandError(f"{CONFIG}: {error}") from error
     return _rules(config, json.loads(results.read_text(encoding="utf-8")))
 
 
@@ -88,6 +88,6 @@ def _refuse_a_folder_that_dbt_bouncer_gets_wrong() -> None:
     """dbt-bouncer 4.3.0 takes any folder named `checks` above itself for its own, and finds no check then."""
     home = Path(dbt_bouncer.__file__).parent
     if "checks" in home.parts:
-        raise GovernanceError(
+        raise CommandError(
             f"dbt-bouncer can't run from {home}: rename the folder “checks” above it, and make env again"
         )

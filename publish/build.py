@@ -1,6 +1,5 @@
 """The last build: what dbt tells of it, and whether it may be handed out."""
 
-import json
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
@@ -10,41 +9,26 @@ from typing import Any
 
 import duckdb
 
-from extract.paths import path_of
-from extract.rawzone import RawZone, RunSummary
-from extract.settings import setting
-from publish.errors import PublishError
-from publish.problems import problem, remedy
-from publish.sql import quoted
+from common.dbt import ONLY_LOOK, artifacts
+from common.errors import CommandError
+from common.manifest import SourceRun
+from common.problems import problem
+from common.raw_zone import RawZone, RunSummary
+from common.sql import quoted
 
-DEFAULT_DATABASE = "data/build.duckdb"
-DEFAULT_TARGET = "target"
 PASSED = {"success", "pass", "warn", "no-op"}
 """How dbt ends what is well. A test that may fail ends with `warn`, and so does one whose limit isn't reached."""
 NAMES_IN_AN_ERROR = 10
 LONGEST_COMMAND = 60
-ARTIFACTS = ("run_results.json", "manifest.json")
-ONLY_LOOK = {"show", "compile", "list", "parse", "generate"}
-"""The commands of dbt that change no table, and yet write over what a build has left."""
-
-
-def database_path() -> Path:
-    """Return where dbt builds: `DUCKDB_PATH`, else `data/build.duckdb`. Raises ExtractError."""
-    return path_of("DUCKDB_PATH", setting("DUCKDB_PATH") or DEFAULT_DATABASE)
-
-
-def target_path() -> Path:
-    """Return where dbt leaves what it tells of a command: `DBT_TARGET_PATH`, else `target`. Raises ExtractError."""
-    return path_of("DBT_TARGET_PATH", setting("DBT_TARGET_PATH") or DEFAULT_TARGET)
 
 
 def catalog_of(database: Path) -> str:
-    """Return what DuckDB, and so each view, calls a database: not always the file's name. Raises PublishError."""
+    """Return what DuckDB, and so each view, calls a database: not always the file's name. Raises CommandError."""
     try:
         with duckdb.connect(str(database), read_only=True) as connection:
             return connection.execute("select current_database()").fetchall()[0][0]
     except duckdb.Error as error:
-        raise PublishError(problem(database, error, "run dbt build")) from error
+        raise CommandError(problem(database, error, "run dbt build")) from error
 
 
 @dataclass(frozen=True)
@@ -84,19 +68,6 @@ class Mart(Relation):
 
 
 @dataclass(frozen=True)
-class SourceRun:
-    """A run of the raw zone that went into the build. `snapshot_ts` is in nanoseconds since 1970."""
-
-    run_id: str
-    kind: str
-    snapshot_ts: int | None
-    source_type: str
-    source_name: str
-    is_sample: bool = False
-    """Made-up data landed in it, see `extract.sample`."""
-
-
-@dataclass(frozen=True)
 class Build:
     """A build that passed: every model, seed and test of it."""
 
@@ -131,7 +102,7 @@ class Build:
 def audit(target: Path, database: Path, zone: RawZone, newer_runs_ok: bool = False) -> Build:
     """Return the last build, if all of it passed and it was made of what the raw zone holds now.
 
-    `target` is where dbt leaves its results. With `newer_runs_ok`, the raw zone may hold more. Raises PublishError with
+    `target` is where dbt leaves its results. With `newer_runs_ok`, the raw zone may hold more. Raises CommandError with
     the names of what failed, or with what else keeps the build from being published.
     """
     rows = _read_runs(database)
@@ -156,58 +127,23 @@ def audit(target: Path, database: Path, zone: RawZone, newer_runs_ok: bool = Fal
             max((run.run_id for run in summaries if run.forgets_deleted), default=""),
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise PublishError(f"{target} isn't what this version of dbt writes ({error!r}): run dbt build") from error
-
-
-def kept_artifacts(target: Path) -> Path:
-    """Return the folder in which `make` keeps what the last build has left."""
-    return target / "last_build"
-
-
-def artifacts(target: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the results and the manifest of the last dbt command that may have changed a table.
-
-    Raises PublishError if they can't be read.
-    """
-    results, manifest = (_artifact(target / name) for name in ARTIFACTS)
-    try:
-        has_looked = results["args"]["which"] in ONLY_LOOK
-        if has_looked or results["metadata"]["invocation_id"] != manifest["metadata"]["invocation_id"]:
-            kept = kept_artifacts(target)
-            if all((kept / name).is_file() for name in ARTIFACTS):
-                kept_results, kept_manifest = (_artifact(kept / name) for name in ARTIFACTS)
-                if has_looked or kept_results["metadata"]["invocation_id"] == results["metadata"]["invocation_id"]:
-                    return kept_results, kept_manifest
-    except (KeyError, TypeError) as error:
-        raise PublishError(f"{target} isn't what this version of dbt writes ({error!r}): run dbt build") from error
-    return results, manifest
-
-
-def _artifact(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise PublishError(f"there is no {path}: run dbt build") from error
-    except OSError as error:
-        raise PublishError(f"{path} can't be read ({error.strerror}): {remedy(error)}") from error
-    except ValueError as error:
-        raise PublishError(f"{path} can't be read ({error}): run dbt build") from error
+        raise CommandError(f"{target} isn't what this version of dbt writes ({error!r}): run dbt build") from error
 
 
 def _refuse_unless_whole(target: Path, results: dict[str, Any], manifest: dict[str, Any]) -> None:
     command, arguments = results["args"].get("invocation_command", "dbt"), results["args"]
     command = command if len(command) <= LONGEST_COMMAND else f"{command[:LONGEST_COMMAND]}…"
     if arguments["which"] in ONLY_LOOK:
-        raise PublishError(
+        raise CommandError(
             f"the last dbt command was {command!r}, which wrote over what the build had left in {target}: "
             "run dbt build again, which keeps what it made; with --no-write-json, such commands leave it as it is"
         )
     if results["metadata"]["invocation_id"] != manifest["metadata"]["invocation_id"]:
-        raise PublishError(
+        raise CommandError(
             f"{target} holds the results of one dbt command and the manifest of another, such as dbt ls: run dbt build"
         )
     if arguments["which"] != "build" or arguments.get("empty") or arguments.get("sample"):
-        raise PublishError(f"the last dbt command was {command!r}, which isn't a whole build: run dbt build")
+        raise CommandError(f"the last dbt command was {command!r}, which isn't a whole build: run dbt build")
 
     nodes = manifest["nodes"] | manifest["unit_tests"] | manifest.get("functions", {})
     status = {one["unique_id"]: one["status"] for one in results["results"]}
@@ -217,11 +153,11 @@ def _refuse_unless_whole(target: Path, results: dict[str, Any], manifest: dict[s
         names = [f"{nodes.get(key, {'resource_type': 'hook'})['resource_type']} {_name(key)}" for key in first_of_all]
         skipped = len(failed) - len(first_of_all)
         left_out = f", and {skipped} skipped after them" if skipped else ""
-        raise PublishError(f"the last build failed in {_listed(names)}{left_out}: mend that, and run dbt build")
+        raise CommandError(f"the last build failed in {_listed(names)}{left_out}: mend that, and run dbt build")
     missing = [key for key, node in nodes.items() if _has_to_pass(node) and key not in status]
     if missing:
         names = [f"{nodes[key]['resource_type']} {_name(key)}" for key in missing]
-        raise PublishError(f"the last dbt command, {command!r}, left out {_listed(names)}: run dbt build")
+        raise CommandError(f"the last dbt command, {command!r}, left out {_listed(names)}: run dbt build")
 
 
 def _has_to_pass(node: dict[str, Any]) -> bool:
@@ -250,14 +186,14 @@ def _read_runs(database: Path) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(database), read_only=True) as connection:
             return connection.execute(query).fetchall()
     except duckdb.Error as error:
-        raise PublishError(problem(database, error, "run dbt build")) from error
+        raise CommandError(problem(database, error, "run dbt build")) from error
 
 
 def _source_runs(database: Path, rows: list[tuple[Any, ...]], invocation_id: str) -> list[SourceRun]:
     if not rows:
-        raise PublishError(f"no run had landed when {database} was built: python -m extract load PATH, then dbt build")
+        raise CommandError(f"no run had landed when {database} was built: python -m extract load PATH, then dbt build")
     if {row[0] for row in rows} != {invocation_id}:
-        raise PublishError(f"{database} was made by another dbt command than the last one: run dbt build")
+        raise CommandError(f"{database} was made by another dbt command than the last one: run dbt build")
     return [SourceRun(*row[1:]) for row in rows]
 
 
@@ -265,12 +201,12 @@ def _refuse_unless_current(zone: RawZone, runs: list[SourceRun], newer_runs_ok: 
     built, visible = {run.run_id for run in runs}, set(zone.run_ids())
     newest = zone.newest()
     if newest and newest.stands_to > max(built) and not newer_runs_ok:
-        raise PublishError(
+        raise CommandError(
             f"run {newest.stands_to} landed in {zone.directory} after the build began: run dbt build, "
             "or publish what it made with --newer-runs-ok"
         )
     if gone := sorted(built - visible):
-        raise PublishError(f"run {gone[0]}, which the build read, is no longer in {zone.directory}: run dbt build")
+        raise CommandError(f"run {gone[0]}, which the build read, is no longer in {zone.directory}: run dbt build")
 
 
 def _deletes(runs: list[RunSummary]) -> dict[str, int]:
@@ -282,14 +218,14 @@ def _deletes(runs: list[RunSummary]) -> dict[str, int]:
 
 
 def marts(manifest: dict[str, Any]) -> list[Mart]:
-    """Return the public models of dbt's manifest. Raises PublishError for one without a test of its grain."""
+    """Return the public models of dbt's manifest. Raises CommandError for one without a test of its grain."""
     grains = _grains(manifest)
     found = []
     for key, node in manifest["nodes"].items():
         if node.get("access") != "public":
             continue
         if key not in grains:
-            raise PublishError(f"{node['name']} has no test of its grain: give it unique or unique_combination")
+            raise CommandError(f"{node['name']} has no test of its grain: give it unique or unique_combination")
         columns = [
             Column(
                 column["name"],

@@ -8,28 +8,27 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import NoReturn
 
-from extract import __version__
-from extract.client import Client
-from extract.command import TRACEBACK_HELP, say
-from extract.deployment import deployment_of_settings
-from extract.durations import duration
-from extract.errors import ExtractError
-from extract.rawzone import RawZone
-from extract.settings import raw_dir
-from extract.shrinking import FLAG
-from extract.terminal import bars
-from extract.text import visible
-from publish.build import database_path, target_path
+from common import __version__
+from common.command import TRACEBACK_HELP, say
+from common.dbt import database_path, target_path
+from common.durations import duration
+from common.errors import CommandError
+from common.manifest import MANIFEST, Manifest, differences
+from common.raw_zone import RawZone
+from common.releases import PublishedSets, publish_dir
+from common.settings import raw_dir
+from common.shrinking import FLAG
+from common.terminal import bars
+from common.text import visible
+from convex.client import Client
+from convex.deployment import deployment_of_settings
 from publish.console import open_console
 from publish.convex import TABLE
 from publish.convex_archive import opened
 from publish.diff import compare
 from publish.diff_report import as_json, as_markdown, print_text
-from publish.errors import PublishError
-from publish.manifest import MANIFEST, Manifest, differences
 from publish.push import KEYS, Options, Pushed, push
 from publish.release import publish
-from publish.sets import PublishedSets, publish_dir
 
 DESCRIPTION = f"""\
 Publish the last dbt build, if every model, seed and test of it passed on what the raw zone holds now.
@@ -119,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)
-    except (PublishError, ExtractError) as error:
+    except CommandError as error:
         print(f"publish: {visible(' '.join(str(error).split()))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -306,8 +305,8 @@ def _push(options: argparse.Namespace) -> int:
             told = {"report" if options.verbose else "tell": report}
             with Client(deployment, retry_seconds, **told) as client:
                 done = push(archive, client, wishes, report, progress)
-        except (PublishError, ExtractError) as error:
-            raise PublishError(deployment.without_key(str(error))) from None
+        except CommandError as error:
+            raise CommandError(deployment.without_key(str(error))) from None
     if options.json:
         print(json.dumps(asdict(done), ensure_ascii=False, indent=2))
     else:

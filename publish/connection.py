@@ -8,8 +8,8 @@ from typing import Any
 
 import duckdb
 
-from extract.errors import raise_if_interrupted
-from extract.limits import limits
+from common.errors import raise_if_interrupted
+from common.limits import limits
 
 MEMORY_LIMIT = "1GB"
 """Sorting tens of millions of rows is about as fast in it as in four times as much: decision 0006."""
@@ -22,7 +22,7 @@ def limited_connection(
     """Connect to a database, or to none. What memory can't hold goes to a directory in `spills_beside`, then deleted.
 
     `DUCKDB_MEMORY_LIMIT` goes before `memory_limit`; `DUCKDB_THREADS` is the number of threads, else one a core. Raises
-    ExtractError where one of them can't be used.
+    CommandError where one of them can't be used.
     """
     spilled = spills_beside / "spilled"
     config: dict[str, Any] = {

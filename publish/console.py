@@ -11,12 +11,12 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
-from extract.command import become
-from extract.limits import limits
-from extract.text import visible
-from publish.errors import PublishError
-from publish.problems import problem
-from publish.sql import literal
+from common.command import become
+from common.errors import CommandError
+from common.limits import limits
+from common.problems import problem
+from common.sql import literal
+from common.text import visible
 
 MEMORY_LIMIT = "4GB"
 COLOURED = ("highlight", "highlight_errors", "highlight_results")
@@ -33,13 +33,13 @@ FUNCTIONS = """
 
 
 def open_console(published: Path, arguments: Sequence[str]) -> NoReturn:
-    """Become DuckDB's shell on a set; `arguments` are the shell's own. Raises PublishError where there is none.
+    """Become DuckDB's shell on a set; `arguments` are the shell's own. Raises CommandError where there is none.
 
     The set stays the one that was current at the beginning: a later one changes nothing here.
     """
     shell = Path(sysconfig.get_path("scripts")) / "duckdb"
     if not shell.is_file():
-        raise PublishError(f"there is no {shell}: make env installs DuckDB's shell (duckdb-cli)")
+        raise CommandError(f"there is no {shell}: make env installs DuckDB's shell (duckdb-cli)")
     path = published / "palettes.duckdb"
     is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     _look_at(path, greets=is_terminal)
@@ -62,14 +62,14 @@ def _settings() -> list[str]:
 
 
 def _look_at(path: Path, *, greets: bool) -> None:
-    """See that the database can be opened, and greet with what it has. Raises PublishError."""
+    """See that the database can be opened, and greet with what it has. Raises CommandError."""
     try:
         with duckdb.connect(str(path), read_only=True) as connection:
             if not greets:
                 return
             tables, functions = (connection.execute(query).fetchall() for query in (TABLES, FUNCTIONS))
     except duckdb.Error as error:
-        raise PublishError(problem(path, error, "run make build")) from error
+        raise CommandError(problem(path, error, "run make build")) from error
     console = Console(highlight=False)
     for title, rows in (("tables", tables), ("functions: from top_tags('mood', n := 20)", functions)):
         table = Table(title=title, title_justify="left", box=None, show_header=False, pad_edge=False)

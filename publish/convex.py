@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pyarrow.parquet as pq
 
-from extract.paths import as_pattern
+from common.paths import as_pattern
 from publish.connection import limited_connection
 
 MAX_ELEMENTS = 8192

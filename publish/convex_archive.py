@@ -15,10 +15,10 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+from common.errors import CommandError
+from common.manifest import Manifest
 from publish.convex import RUNS_TABLE as RUNS
 from publish.convex import TABLE as CONSENSUS
-from publish.errors import PublishError
-from publish.manifest import Manifest
 
 TABLES = (CONSENSUS, RUNS)
 """All that a push may ever write."""
@@ -51,13 +51,13 @@ class Archive:
 def opened(directory: Path) -> Generator[Archive]:
     """Open the archive of a published set. What is read then is what was checked, whatever becomes of the set.
 
-    Raises PublishError for a set that isn't whole, or whose archive holds another table than ours.
+    Raises CommandError for a set that isn't whole, or whose archive holds another table than ours.
     """
     manifest, path = Manifest.read(directory), directory / ARCHIVE
     try:
         file = path.open("rb")
     except OSError as error:
-        raise PublishError(f"{path} can't be read ({error.strerror}): {_AGAIN}") from error
+        raise CommandError(f"{path} can't be read ({error.strerror}): {_AGAIN}") from error
     with file:
         yield _checked(path, file, manifest)
 
@@ -67,14 +67,14 @@ def _checked(path: Path, file: BufferedReader, manifest: Manifest) -> Archive:
     told = files.get(ARCHIVE)
     sha256, size = hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
     if told is None or (told.bytes, told.sha256) != (size, sha256):
-        raise PublishError(f"{path} isn't the file that manifest.json tells of: {_AGAIN}")
+        raise CommandError(f"{path} isn't the file that manifest.json tells of: {_AGAIN}")
     try:
         rows, run = _rows_and_run(path, file, manifest.build_id)
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
-        raise PublishError(f"{path} is damaged ({error}): {_AGAIN}") from error
+        raise CommandError(f"{path} is damaged ({error}): {_AGAIN}") from error
     lines = files.get(CONSENSUS_LINES)
     if lines is None or lines.rows != rows[CONSENSUS]:
-        raise PublishError(f"{path} hasn't as many rows of {CONSENSUS} as manifest.json says: {_AGAIN}")
+        raise CommandError(f"{path} hasn't as many rows of {CONSENSUS} as manifest.json says: {_AGAIN}")
     return Archive(path, file, size, manifest.build_id, rows, run, manifest.is_sample or bool(run.get("isSample")))
 
 
@@ -84,15 +84,15 @@ def _rows_and_run(path: Path, file: BufferedReader, build_id: str) -> tuple[dict
         wanted = {f"{table}/{name}.jsonl" for table in TABLES for name in ("documents", "generated_schema")}
         if sorted(archive.namelist()) != sorted(wanted):
             others = ", ".join(sorted({*archive.namelist()} ^ wanted)) or "one of them twice"
-            raise PublishError(f"{path} must hold the tables {' and '.join(TABLES)} and nothing else, not {others}")
+            raise CommandError(f"{path} must hold the tables {' and '.join(TABLES)} and nothing else, not {others}")
         for table in TABLES:
             if archive.read(f"{table}/generated_schema.jsonl").strip() != b'"uniform"':
-                raise PublishError(f"{path} isn't in the uniform format, in which 3.0 is a number of Convex: {_AGAIN}")
+                raise CommandError(f"{path} isn't in the uniform format, in which 3.0 is a number of Convex: {_AGAIN}")
         rows = {}
         for table in TABLES:
             with archive.open(f"{table}/documents.jsonl") as lines:
                 rows[table] = sum(1 for _ in lines)
         run = json.loads(archive.read(f"{RUNS}/documents.jsonl")) if rows[RUNS] == 1 else {}
     if not isinstance(run, dict) or (run.get("buildId"), run.get("consensusRows")) != (build_id, rows[CONSENSUS]):
-        raise PublishError(f"the one row of {RUNS} in {path} doesn't tell of build {build_id} and its rows: {_AGAIN}")
+        raise CommandError(f"the one row of {RUNS} in {path} doesn't tell of build {build_id} and its rows: {_AGAIN}")
     return rows, run

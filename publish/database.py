@@ -11,11 +11,11 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from extract.errors import first_line
+from common.errors import CommandError, first_line
+from common.sql import literal, quoted
 from publish.build import Build, Mart
 from publish.connection import limited_connection
-from publish.errors import PublishError
-from publish.sql import literal, moved, quoted
+from publish.sql import moved
 
 STORAGE_VERSION = "v1.4.0"
 """The oldest that knows typed arguments of functions. Readers need DuckDB 1.4.2: 1.4.0 and 1.4.1 lose stored CTEs."""
@@ -23,7 +23,7 @@ Progress = Callable[[str], None]
 
 
 def write_database(build: Build, path: Path, git_commit: str | None, step: Progress) -> None:
-    """Write the public relations and all functions of a build to a new file. Raises duckdb.Error or PublishError."""
+    """Write the public relations and all functions of a build to a new file. Raises duckdb.Error or CommandError."""
     catalog, copy = quoted(build.catalog), quoted(f"{build.catalog}_published")
     with limited_connection(path.parent) as connection:
         connection.execute(f"attach {literal(str(build.database))} as {catalog} (read_only)")
@@ -99,7 +99,7 @@ def functions_and_views(
 
 
 def make(connection: duckdb.DuckDBPyConnection, statements: list[str]) -> None:
-    """Execute statements that may need each other, in whatever order works. Raises duckdb.Error or PublishError."""
+    """Execute statements that may need each other, in whatever order works. Raises duckdb.Error or CommandError."""
     while statements:
         failed = {}
         for statement in statements:
@@ -110,7 +110,7 @@ def make(connection: duckdb.DuckDBPyConnection, statements: list[str]) -> None:
         if len(failed) == len(statements):
             statement, error = next(iter(failed.items()))
             what, name = statement.split()[1:3]
-            raise PublishError(
+            raise CommandError(
                 f"the {what.lower()} {name} can't be published, for it needs what isn't public: {first_line(error)}"
             ) from error
         statements = [*failed]

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from extract.queries import Queries
-from extract.rawzone import TableName
-from extract.shrinking import Loss, how_to_allow, unexpected
-from extract.text import visible
+from common.errors import CommandError
+from common.releases import BUILD_ID
+from common.shrinking import Loss, how_to_allow, unexpected
+from common.text import visible
+from convex.system_queries import Queries
+from convex.tables import TableName
 from publish.convex import RUNS_TABLE as RUNS
 from publish.convex import TABLE as CONSENSUS
 from publish.convex_archive import TABLES, Archive
-from publish.errors import PublishError
 from publish.losses import is_explained
-from publish.sets import BUILD_ID
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Deployed:
 
 
 def look(queries: Queries) -> Deployed:
-    """Ask a deployment for what our tables hold. Raises ExtractError."""
+    """Ask a deployment for what our tables hold. Raises CommandError."""
     ours = {table: TableName("", table) for table in TABLES}
     there = queries.tables([""])
     rows = {table: _count(queries, name) if name in there else 0 for table, name in ours.items()}
@@ -78,16 +78,16 @@ def moment(ms: float) -> str:
 
 
 def refuse_stale(archive: Archive, max_age: timedelta | None) -> None:
-    """Raise PublishError where the newest data of a release is older than that, or its age isn't known."""
+    """Raise CommandError where the newest data of a release is older than that, or its age isn't known."""
     if max_age is None:
         return
     if archive.snapshot_ms is None:
-        raise PublishError(
+        raise CommandError(
             f"it isn't known how old the data of {archive.build_id} is, and --max-age asks for that: land it with "
             "extract sync or extract snapshot, or from a ZIP under the name that Convex gave it"
         )
     if time.time() - archive.snapshot_ms / 1000 > max_age.total_seconds():
-        raise PublishError(
+        raise CommandError(
             f"the newest data of {archive.build_id} is of {moment(archive.snapshot_ms)}, which is older than --max-age "
             "allows: land newer data (python -m extract sync), make build, and push again"
         )
@@ -101,18 +101,18 @@ def refuse_unfit(
     url: str,
     report: Callable[[str], None],
 ) -> None:
-    """Raise PublishError where a release must not take the place of what a deployment has.
+    """Raise CommandError where a release must not take the place of what a deployment has.
 
     `overwrite` allows everything but that the consensus loses most of its rows, which `allow_shrink` does.
     """
     if not overwrite and (objection := _objection(archive, before)):
-        raise PublishError(f"{url} {objection}")
+        raise CommandError(f"{url} {objection}")
     count = before.rows[CONSENSUS]
     loss = Loss(CONSENSUS, before.pushed_rows[CONSENSUS] if count is None else count, archive.rows[CONSENSUS])
     if not loss.is_suspicious or not unexpected([loss], allow_shrink):
         return
     if not is_explained(loss, _deleted_since(archive, before)):
-        raise PublishError(
+        raise CommandError(
             f"{loss} on {url}, and no deletions explain it. Nothing was replaced; if the loss is meant, push with "
             f"{how_to_allow([loss])}"
         )

@@ -8,16 +8,17 @@ from typing import Any, Literal
 
 import duckdb
 
-from extract.errors import first_line
-from extract.rawzone import RawZone
-from publish.build import Mart, artifacts, audit, catalog_of, marts
+from common.dbt import artifacts
+from common.errors import CommandError, first_line
+from common.manifest import Manifest
+from common.problems import problem, remedy
+from common.raw_zone import RawZone
+from common.sql import literal, quoted
+from publish.build import Mart, audit, catalog_of, marts
 from publish.connection import limited_connection
 from publish.database import functions_and_views
 from publish.diff_rows import Change, Rows, compared_rows
-from publish.errors import PublishError
-from publish.manifest import Manifest
-from publish.problems import problem, remedy
-from publish.sql import is_same, literal, moved, quoted
+from publish.sql import is_same, moved
 
 MEMORY_LIMIT = "4GB"
 """Two hashes of each row of the largest relation, before and after, fit in it at 40,000 palettes."""
@@ -101,12 +102,12 @@ def compare(
     """Hold what the last build made against a set, with up to `samples` rows of each kind of change.
 
     `target` is where dbt leaves its results. The build needn't be whole; what keeps it from being published is noted.
-    Raises PublishError if either side can't be read.
+    Raises CommandError if either side can't be read.
     """
     manifest, project = Manifest.read(published), artifacts(target)[1]
     models = marts(project)
     if not database.is_file():
-        raise PublishError(f"there is no build at {database}: run dbt build")
+        raise CommandError(f"there is no build at {database}: run dbt build")
     try:
         with (
             TemporaryDirectory(prefix=".diff-", dir=database.parent) as folder,
@@ -123,9 +124,9 @@ def compare(
             differences += _compared_functions(old, new)
     except duckdb.Error as error:
         reason = first_line(error)
-        raise PublishError(f"{database} can't be compared with {published} ({reason}): {remedy(error)}") from error
+        raise CommandError(f"{database} can't be compared with {published} ({reason}): {remedy(error)}") from error
     except OSError as error:
-        raise PublishError(f"can't write to {database.parent} ({error.strerror or error}): {remedy(error)}") from error
+        raise CommandError(f"can't write to {database.parent} ({error.strerror or error}): {remedy(error)}") from error
     differing = {one.name for one in differences}
     unchanged = sorted((new.relations.keys() | new.functions.keys()) - differing)
     return Comparison(
@@ -144,7 +145,7 @@ def _attach(connection: duckdb.DuckDBPyConnection, path: Path, catalog: str, oth
     try:
         connection.execute(f"attach {literal(str(path))} as {quoted(catalog)} (read_only)")
     except duckdb.Error as error:
-        raise PublishError(problem(path, error, otherwise)) from error
+        raise CommandError(problem(path, error, otherwise)) from error
 
 
 def _notes(
@@ -153,7 +154,7 @@ def _notes(
     notes = []
     try:
         audit(target, database, zone, newer_runs_ok=True)
-    except PublishError as error:
+    except CommandError as error:
         notes.append(f"this build can't be published: {error}")
     query = f"select run_id from {quoted(catalog)}.raw.build_runs"
     built = {run_id for (run_id,) in connection.execute(query).fetchall()}
@@ -208,7 +209,7 @@ def _as_published(build: _Side, models: Sequence[Mart]) -> _Side:
     relations = {}
     for mart in models:
         if mart.name not in build.relations:
-            raise PublishError(f"the last build didn't make {mart.name}: run dbt build")
+            raise CommandError(f"the last build didn't make {mart.name}: run dbt build")
         made, texts = build.relations[mart.name], {column.name: column.description for column in mart.columns}
         columns = {name: replace(column, description=texts.get(name, "")) for name, column in made.columns.items()}
         definition = made.definition and moved(made.definition, build.catalog, internal)

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from extract.text import visible
+from common.text import visible
 from publish.diff import Comparison, Difference
 from publish.diff_rows import Change, Row
 

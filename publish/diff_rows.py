@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import duckdb
 
-from publish.sql import literal, quoted
+from common.sql import literal, quoted
 
 Change = Literal["added", "removed", "changed"]
 CHANGES: tuple[Change, ...] = ("added", "removed", "changed")

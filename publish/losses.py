@@ -6,31 +6,10 @@ from the data: it is told.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal
 
-from extract.shrinking import Loss, how_to_allow, unexpected
-from publish.errors import PublishError
-
-Reason = Literal["allowed", "deleted", "not guarded"]
-_REASONS: dict[Reason, str] = {
-    "allowed": "as --allow-shrink says",
-    "deleted": "and as many documents were deleted since",
-    "not guarded": "which nothing stops, as it counts no documents",
-}
-
-
-@dataclass(frozen=True)
-class Shrunk:
-    """A table that lost most of its rows since the last release, and why it was published all the same."""
-
-    table: str
-    before: int
-    after: int
-    reason: Reason
-
-    def __str__(self) -> str:
-        return f"{self.table} shrinks from {self.before:,} to {self.after:,} rows, {_REASONS[self.reason]}"
+from common.errors import CommandError
+from common.manifest import Reason, Shrunk
+from common.shrinking import Loss, how_to_allow, unexpected
 
 
 def is_explained(loss: Loss, deletes: int) -> bool:
@@ -41,13 +20,13 @@ def is_explained(loss: Loss, deletes: int) -> bool:
 def shrunk_tables(losses: Iterable[Loss], deletes: Mapping[str, int], allowed: Collection[str]) -> list[Shrunk]:
     """Return the tables that lost most of their rows. `deletes` are those since the last release, by guarded table.
 
-    Raises PublishError where a guarded table did that neither by deletions nor as `allowed` says.
+    Raises CommandError where a guarded table did that neither by deletions nor as `allowed` says.
     """
     found = [loss for loss in losses if loss.is_suspicious]
     guarded = [loss for loss in found if loss.table in deletes]
     explained = {loss.table for loss in guarded if is_explained(loss, deletes[loss.table])}
     if stopped := unexpected(guarded, {*allowed, *explained}):
-        raise PublishError(
+        raise CommandError(
             f"{', '.join(map(str, stopped))} since the last release, and no deletions explain it. What was current "
             "stays current. See what landed with python -m extract status; if the loss is meant: "
             f"python -m publish {how_to_allow(stopped)}"

@@ -32,15 +32,14 @@ import msgspec
 from tenacity import Retrying, retry_if_exception, stop_after_delay
 from tenacity.wait import wait_exponential_jitter
 
-from extract.client import ApiError, Client, NoAnswer, read_nothing
-from extract.errors import ExtractError
-from extract.queries import Queries
-from extract.text import visible
+from common.errors import CommandError
+from common.text import visible
+from convex.client import ApiError, Client, NoAnswer, read_nothing
+from convex.system_queries import Queries
 from publish.convex import OPTIONAL_FIELDS
 from publish.convex import RUNS_TABLE as RUNS
 from publish.convex_archive import TABLES, Archive
 from publish.deployed import Deployed, look, moment, refuse_stale, refuse_unfit
-from publish.errors import PublishError
 
 KEYS = ("CONVEX_PUBLISH_KEY",)
 """The key that reads a deployment is never the one that may replace its tables."""
@@ -142,7 +141,7 @@ def push(
 
     Without `overwrite` it replaces only what an earlier push wrote, as the table `analytics_runs` tells, and by nothing
     older and nothing of another origin. Made-up data goes only to the test deployment. `progress` gets bytes. Raises
-    PublishError or ExtractError, having cancelled the import: then nothing was replaced, or the message says otherwise.
+    CommandError, having cancelled the import: then nothing was replaced, or the message says otherwise.
     """
     return _Push(archive, client, options, report, progress).run()
 
@@ -171,7 +170,7 @@ class _Push:
         try:
             return self._run()
         except KeyboardInterrupt:
-            raise PublishError("interrupted. Nothing was replaced") from None
+            raise CommandError("interrupted. Nothing was replaced") from None
 
     def _run(self) -> Pushed:
         options, archive = self._options, self._archive
@@ -190,12 +189,12 @@ class _Push:
                 return self._result("dry_run", before, changes)
             self._refuse_beside_another()
             if look(self._queries) != before:
-                raise PublishError(f"the tables changed on {self._url} since they were looked at: push again")
+                raise CommandError(f"the tables changed on {self._url} since they were looked at: push again")
             self._performed(import_id)
         except KeyboardInterrupt:
-            raise PublishError(f"interrupted. {self._ended(import_id, before)}") from None
-        except (PublishError, ExtractError) as error:
-            raise PublishError(f"{error}. {self._ended(import_id, before)}") from error
+            raise CommandError(f"interrupted. {self._ended(import_id, before)}") from None
+        except CommandError as error:
+            raise CommandError(f"{error}. {self._ended(import_id, before)}") from error
         finally:
             if self._is_unsure:
                 self._cancel_leftovers()  # a deployment may go on with what a proxy has given up
@@ -214,7 +213,7 @@ class _Push:
     # What is refused before anything is sent
 
     def _refuse_sample(self) -> None:
-        """Raise PublishError for made-up data, unless the deployment says that it is the test deployment."""
+        """Raise CommandError for made-up data, unless the deployment says that it is the test deployment."""
         if not self._archive.is_sample:
             return
         try:
@@ -224,14 +223,14 @@ class _Push:
         except (ApiError, NoAnswer):
             name = ""
         if name != TEST_DEPLOYMENT:
-            raise PublishError(
+            raise CommandError(
                 f"build {self._archive.build_id} is made of the sample or of other generated data, which is made up "
                 "and never pushed: set RAW_DIR to a new folder, land your own data there, and make build"
             )
 
     def _refuse_beside_another(self) -> None:
         if running := [job for job in self._queries.imports() if job.is_running]:
-            raise PublishError(f"another {running[0]} is running on {self._url}: push again when it is done")
+            raise CommandError(f"another {running[0]} is running on {self._url}: push again when it is done")
 
     # Uploading
 
@@ -246,10 +245,10 @@ class _Push:
         )
         try:
             import_id = retrying(self._upload)
-        except ExtractError as error:
+        except (ApiError, NoAnswer) as error:
             if self._part_bytes >= PART_BYTES:
                 raise
-            raise PublishError(
+            raise CommandError(
                 f"{error}. The parts were smaller than a deployment may take, as something on the way took none of "
                 f"5 MiB (413): {_LARGER_REQUESTS}"
             ) from error
@@ -263,7 +262,7 @@ class _Push:
         body = {"import": wanted, "uploadToken": token, "partTokens": part_tokens}
         try:
             return self._once.request("POST", "/api/import/finish_upload", body=body, read=_text_at("importId"))
-        except (ExtractError, KeyboardInterrupt) as error:
+        except (CommandError, KeyboardInterrupt) as error:
             self._unfinished = error
             if _may_be_done(error):
                 self._report("it isn't known whether the upload was finished: looking for what came of it")
@@ -290,10 +289,10 @@ class _Push:
         return part_tokens
 
     def _take_smaller_parts(self, size: int, parts_left: int) -> None:
-        """Halve the parts, where something on the way takes none of so many bytes. Raises PublishError at the least."""
+        """Halve the parts, where something on the way takes none of so many bytes. Raises CommandError at the least."""
         least = max(LEAST_PART_BYTES, math.ceil((self._archive.size - self._archive.file.tell()) / parts_left))
         if size <= least:
-            raise PublishError(
+            raise CommandError(
                 f"{self._url}, or a proxy before it, takes no request of {size:,} bytes (413): {_LARGER_REQUESTS}. "
                 "Nothing was replaced"
             )
@@ -307,7 +306,7 @@ class _Push:
                 job = self._after_upload(import_id, self._cleaning, CLEANING_SECONDS)
                 if job.state.state == WAITING and job.rows() == self._archive.rows:
                     self._cancel(import_id)
-        except (PublishError, ExtractError) as error:
+        except CommandError as error:
             self._report(
                 f"what came of it can't be told: an import may wait, unconfirmed, which harms nothing ({error})"
             )
@@ -319,7 +318,7 @@ class _Push:
         try:
             return msgspec.convert(content, type=_Import, strict=False)
         except msgspec.ValidationError as error:
-            raise PublishError(f"{self._url} tells of its import in an unknown form ({error})") from error
+            raise CommandError(f"{self._url} tells of its import in an unknown form ({error})") from error
 
     def _after_upload(self, import_id: str, queries: Queries, wait_seconds: float) -> _Import:
         """Wait until the deployment has looked at the archive."""
@@ -327,7 +326,7 @@ class _Push:
             job = self._import(import_id, queries)
             if job.state.state != "uploaded":
                 return job
-        raise PublishError(f"{self._overdue(import_id, job, wait_seconds)} hasn't been looked at")
+        raise CommandError(f"{self._overdue(import_id, job, wait_seconds)} hasn't been looked at")
 
     def _waiting(self, import_id: str) -> _Import:
         """Wait until the deployment asks for confirmation, and return what it says of the import."""
@@ -336,9 +335,9 @@ class _Push:
             message = job.state.error_message
             is_format = "uniform" in message and not _ROW.search(message)
             reason = NO_UNIFORM if is_format else ""
-            raise PublishError(f"{self._url} can't take the archive: {_shown(message)}{reason}")
+            raise CommandError(f"{self._url} can't take the archive: {_shown(message)}{reason}")
         if job.state.state != WAITING:
-            raise PublishError(
+            raise CommandError(
                 f"the import is {visible(job.state.state)} on {self._url}, though nobody confirmed it here"
             )
         return job
@@ -362,13 +361,13 @@ class _Push:
             elif state.state == "failed":
                 message = state.error_message
                 reason = f"the import failed on {self._url}: {_shown(message)}"
-                raise PublishError(f"{reason}{self._missing_fields(message)}")
+                raise CommandError(f"{reason}{self._missing_fields(message)}")
             elif state.state != "in_progress":
-                raise PublishError(f"the import is in an unknown state on {self._url}: {visible(state.state)}")
+                raise CommandError(f"the import is in an unknown state on {self._url}: {visible(state.state)}")
             elif state.progress_message and state.progress_message != said:
                 said = state.progress_message
                 self._report(_shown(said))
-        raise PublishError(f"{self._overdue(import_id, job, self._options.wait_seconds)} isn't done")
+        raise CommandError(f"{self._overdue(import_id, job, self._options.wait_seconds)} isn't done")
 
     def _perform(self, import_id: str) -> ApiError | NoAnswer | None:
         """Confirm the import. Returns what came in place of the deployment's own answer, if anything did."""
@@ -399,7 +398,7 @@ class _Push:
     def _check_written(self, state: _State) -> None:
         total = sum(self._archive.rows.values())
         if state.num_rows_written != total:
-            raise PublishError(
+            raise CommandError(
                 f"{self._url} completed the import, and says that it wrote {state.num_rows_written} rows, not {total}: "
                 "look at the tables, then push again with --overwrite"
             )
@@ -410,7 +409,7 @@ class _Push:
             self._cancel(import_id)
             completed = {job.id for job in self._cleaning.imports() if job.state == "completed"}
             now = look(self._cleaning).build_id
-        except (PublishError, ExtractError) as error:
+        except CommandError as error:
             self._report(str(error))
             return f"Whether import {visible(import_id)} takes place isn't known: push again to find out"
         # Cancelled within the moment of the swap, it counts as failed, and the tables are swapped all the same.
@@ -438,10 +437,10 @@ class _Push:
     # The check
 
     def _checked(self, job: _Import, before: Deployed) -> list[TableChange]:
-        """Return what the import would do. Raises PublishError unless that is just what is meant."""
+        """Return what the import would do. Raises CommandError unless that is just what is meant."""
         objection = self._objection(job, before)
         if objection:
-            raise PublishError(f"the import wasn't confirmed: {objection}")
+            raise CommandError(f"the import wasn't confirmed: {objection}")
         told = {_place(checkpoint): checkpoint for checkpoint in job.checkpoints or ()}
         return [
             TableChange(table, told[table].total_num_rows_to_write, told[table].existing_rows_to_delete)

@@ -1,27 +1,29 @@
 """Write a set, look at it, and only then switch it in."""
 
+import subprocess
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from extract.errors import first_line
-from extract.rawzone import RawZone
-from extract.shrinking import Loss
+from common import __version__
+from common.errors import CommandError, first_line
+from common.manifest import FileEntry, Manifest, Shrunk, differences, files_of
+from common.problems import remedy
+from common.raw_zone import RawZone
+from common.releases import PublishedSets
+from common.shrinking import Loss
 from publish.build import Build, audit
 from publish.connection import limited_connection
 from publish.convex import TABLE as CONSENSUS
 from publish.convex import Written, write_documents, write_zip
-from publish.database import write_database, write_parquet
-from publish.errors import PublishError
-from publish.losses import Shrunk, shrunk_tables
-from publish.manifest import FileEntry, Manifest, differences, files_of, git_commit, versions
-from publish.problems import remedy
+from publish.database import STORAGE_VERSION, write_database, write_parquet
+from publish.losses import shrunk_tables
 from publish.sample import holds_sample
-from publish.sets import PublishedSets
 
 PROJECT = Path(__file__).parents[1]
 COUNTS = """
@@ -56,7 +58,7 @@ def publish(
 ) -> Published:
     """Publish the last build: make its set and the link `current`, and delete all but the last `keep` sets.
 
-    Tables of `allow_shrink` may lose most of their rows. Raises PublishError, and leaves what was current as it was, if
+    Tables of `allow_shrink` may lose most of their rows. Raises CommandError, and leaves what was current as it was, if
     the build didn't pass, if another table that counts documents did so, or if a set can't be written.
     """
     try:
@@ -72,20 +74,20 @@ def publish(
             sets.switch(build.build_id)
             return Published(Manifest.read(sets.directory / build.build_id), is_new, sets.prune(keep))
     except OSError as error:
-        raise PublishError(
+        raise CommandError(
             f"can't write to {sets.directory}: {error.strerror or error}. What was current stays current; "
             f"{remedy(error)}, or choose another place with PUBLISH_DIR, and publish again"
         ) from error
     except duckdb.Error as error:
         reason = f"can't copy {database} to {sets.directory}: {first_line(error)}. What was current stays current"
-        raise PublishError(f"{reason}; {remedy(error)}, and publish again") from error
+        raise CommandError(f"{reason}; {remedy(error)}, and publish again") from error
 
 
 def _refuse_unknown(build: Build, allow_shrink: Collection[str]) -> None:
     guarded = {mart.name for mart in build.marts if mart.counts_documents_of}
     if unknown := sorted({*allow_shrink} - guarded):
         names = ", ".join(sorted(guarded))
-        raise PublishError(f"--allow-shrink {unknown[0]}: only tables that count documents are guarded: {names}")
+        raise CommandError(f"--allow-shrink {unknown[0]}: only tables that count documents are guarded: {names}")
 
 
 def _last_release(sets: PublishedSets, report: Callable[[str], None]) -> Manifest | None:
@@ -93,13 +95,13 @@ def _last_release(sets: PublishedSets, report: Callable[[str], None]) -> Manifes
     current = sets.current()
     try:
         return Manifest.read(sets.directory / current) if current else None
-    except PublishError as error:
+    except CommandError as error:
         report(f"nothing is compared with the last release: {error}")
         return None
 
 
 def _shrunk(build: Build, files: list[FileEntry], last: Manifest | None, allowed: Collection[str]) -> list[Shrunk]:
-    """Return what has lost most of its rows since the last release. Raises PublishError, see `shrunk_tables`."""
+    """Return what has lost most of its rows since the last release. Raises CommandError, see `shrunk_tables`."""
     if last is None or last.is_sample:  # made-up rows are no loss
         return []
     before, after = _mart_rows(last.files), _mart_rows(files)
@@ -128,7 +130,7 @@ def deletes_since(build: Build, last: Manifest) -> dict[str, int]:
 def _write(
     build: Build, directory: Path, last: Manifest | None, allow_shrink: Collection[str], progress: Progress
 ) -> None:
-    path, commit = directory / "palettes.duckdb", git_commit(PROJECT)
+    path, commit = directory / "palettes.duckdb", _git_commit(PROJECT)
     steps = len(build.internal) + sum(not mart.is_view for mart in build.marts) + len(build.marts)
     done = 0
 
@@ -156,7 +158,7 @@ def _write(
         build.source_runs,
         build.snapshot_ts,
         commit,
-        versions(build),
+        _versions(build),
         counts,
         files,
         is_sample,
@@ -198,4 +200,24 @@ def _counts(database: Path, written: Written) -> dict[str, int]:
 
 def _refuse_if_damaged(directory: Path) -> None:
     if found := differences(directory):
-        raise PublishError(f"{directory} isn't as it was written ({'; '.join(found)}): run dbt build, and publish that")
+        raise CommandError(f"{directory} isn't as it was written ({'; '.join(found)}): run dbt build, and publish that")
+
+
+def _git_commit(project: Path) -> str | None:
+    """Return the commit that a directory is at; None where that can't be told."""
+    command = ["git", "-C", str(project), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() or None
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _versions(build: Build) -> dict[str, str]:
+    """Return the versions of all that had a part in a set."""
+    return {
+        "palette-analytics": __version__,
+        "dbt-core": build.dbt_version,
+        "dbt-duckdb": version("dbt-duckdb"),
+        "duckdb": duckdb.__version__,
+        "duckdb-storage": STORAGE_VERSION,
+    }

@@ -10,14 +10,13 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from extract.command import guarded, say
-from extract.errors import ExtractError
-from extract.rawzone import RawZone
-from extract.settings import raw_dir
+from common.command import guarded, say
+from common.errors import CommandError
+from common.manifest import Manifest
+from common.raw_zone import RawZone
+from common.releases import PublishedSets, publish_dir
+from common.settings import raw_dir
 from publish.connection import limited_connection
-from publish.errors import PublishError
-from publish.manifest import Manifest
-from publish.sets import PublishedSets, publish_dir
 
 BUNDLED = Path(__file__).parents[1] / "sample" / "convex-export.zip"
 _ID = re.compile(rb'"_id":"([^"]+)"')
@@ -45,7 +44,7 @@ def holds_sample(database: Path) -> bool:
 
 
 def refuse_over_other_data(zone: RawZone, sets: PublishedSets) -> None:
-    """Raise PublishError where nothing but made-up data has landed, though a release of other data is current."""
+    """Raise CommandError where nothing but made-up data has landed, though a release of other data is current."""
     current = sets.current()
     if current is None:
         return
@@ -54,7 +53,7 @@ def refuse_over_other_data(zone: RawZone, sets: PublishedSets) -> None:
         return
     try:
         manifest = Manifest.read(sets.directory / current)
-    except PublishError:
+    except CommandError:
         if runs:
             return  # for its error says to publish anew
         whose = "something else"
@@ -67,7 +66,7 @@ def refuse_over_other_data(zone: RawZone, sets: PublishedSets) -> None:
         if runs
         else f"the sample isn't landed: {zone.directory} holds no run"
     )
-    raise PublishError(
+    raise CommandError(
         f"{held}, though {sets.directory} has a release of {whose} "
         f"({current}). Land your data (python -m extract load PATH, or sync), set RAW_DIR to where it is, or set "
         "PUBLISH_DIR to a new folder"
@@ -78,7 +77,7 @@ def main() -> int:
     """Return 0 where `make build` may go on; else 1, and say on stderr why not."""
     try:
         refuse_over_other_data(RawZone(raw_dir(None)), PublishedSets(publish_dir(None)))
-    except (PublishError, ExtractError) as error:
+    except CommandError as error:
         say(f"publish: {error}")
         return 1
     return 0

@@ -1,4 +1,4 @@
-"""Names and texts as SQL writes them, and SQL that is made to fit another database."""
+"""SQL that is compared, and SQL that is made to fit another database."""
 
 import json
 from collections.abc import Container
@@ -6,16 +6,6 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 import duckdb
-
-
-def quoted(name: str) -> str:
-    """Return a name as an identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """Return a text as a string literal."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def is_same(statement: str, other: str) -> bool:

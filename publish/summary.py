@@ -8,12 +8,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from extract.command import guarded
-from extract.errors import ExtractError
-from extract.text import visible
-from publish.build import database_path
+from common.command import guarded
+from common.dbt import database_path
+from common.errors import CommandError
+from common.problems import problem
+from common.text import visible
 from publish.connection import limited_connection
-from publish.problems import problem
 
 # The palette and version that say most about translations: the most votes for 凉, then the most answers.
 EXAMPLE = """
@@ -54,7 +54,7 @@ def main() -> int:
     except duckdb.Error as error:
         print(f"summary: {visible(problem(path, error, 'run make build'))}", file=sys.stderr)
         return 1
-    except ExtractError as error:
+    except CommandError as error:
         print(f"summary: {error}", file=sys.stderr)
         return 1
     return 0

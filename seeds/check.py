@@ -18,7 +18,7 @@ import yaml
 if not __package__:  # run as a script
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from extract.command import guarded
+from common.command import guarded
 
 SEEDS = Path(__file__).parent
 BOM = b"\xef\xbb\xbf"

@@ -21,10 +21,10 @@ from convex_deployment.control import Deployment
 from hypothesis import HealthCheck, settings
 
 from benchmarks.convex_zip import ZipStream
+from common.command import TRACEBACK, guarded
+from convex.deployment import KEYS, URLS
+from convex.network import CERTIFICATES
 from extract.cli import main
-from extract.command import TRACEBACK, guarded
-from extract.deployment import KEYS, URLS
-from extract.network import CERTIFICATES
 
 if TYPE_CHECKING:
     from live import Live
@@ -214,7 +214,7 @@ def extract(
 _IN_A_PROCESS = """\
 import json, resource, signal, sys
 from extract.cli import main
-from extract.command import guarded
+from common.command import guarded
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a background job may have been started without
 limit, no_limit = int(sys.argv.pop(1)), resource.RLIM_INFINITY
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit or no_limit, no_limit))

@@ -21,9 +21,10 @@ import duckdb
 import pyarrow as pa
 from warehouse import PROJECT, WITHOUT_TESTS, Warehouse
 
+from convex.tables import TableName
 from extract.compact import compact
 from extract.documents import DOCUMENT_SCHEMA
-from extract.rawzone import RawZone, TableName
+from extract.landing import LandingZone
 
 ALL_MODELS = ("build", *WITHOUT_TESTS)
 PARTS = ("+int_tag_values", "+int_text_counts", "+tag_frequencies", "+palette_tag_consensus", "+tag_totals")
@@ -111,7 +112,7 @@ class Project:
         for warehouse in (self.kept, self.anew):
             warehouse.directory.mkdir()
             warehouse.raw_dir = self.directory / "raw"
-        self.zone = RawZone(self.kept.raw_dir)
+        self.zone = LandingZone(self.kept.raw_dir)
         self.seeds = {path: path.read_bytes() for path in sorted((self.code / "seeds").glob("*.csv"))}
 
     # What happens

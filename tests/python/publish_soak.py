@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 from warehouse import PROJECT, Warehouse
 
-from publish.manifest import differences
+from common.manifest import differences
 
 PAUSE_SECONDS = 0.05
 LOOK_SECONDS = 0.005

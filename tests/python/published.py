@@ -13,9 +13,9 @@ import duckdb
 import pytest
 from conftest import ROOT
 
-from extract.rawzone import RawZone
+from common.raw_zone import RawZone
+from common.releases import PublishedSets
 from publish.release import Published, publish
-from publish.sets import PublishedSets
 
 JUDGE = ROOT / "tests" / "convex_values"
 ARTIFACTS = ("run_results.json", "manifest.json")

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from common.manifest import FileEntry, Manifest
 from publish.convex import write_zip
-from publish.manifest import FileEntry, Manifest
 
 OLDER, BUILD, NEWER, AFTER = (f"2026112{day}T061644Z-0123456789ab" for day in (4, 5, 6, 7))
 UNIFORM = b'"uniform"\n'

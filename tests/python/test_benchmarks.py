@@ -24,8 +24,8 @@ from benchmarks.generate import generate
 from benchmarks.measuring import PROJECT, Cost, median, watch
 from benchmarks.peers import BY_HAND, Peer, answer_rows, peers
 from benchmarks.results_page import replace_section
+from extract.landing import LandingZone
 from extract.load import load
-from extract.rawzone import RawZone
 
 FIXED = 4
 """So many are the same each time."""
@@ -289,7 +289,7 @@ def test_documents_that_did_not_land_are_no_speed(tmp_path: Path) -> None:
 def test_a_sync_is_made_of_a_share_of_the_palettes(tmp_path: Path) -> None:
     place = bench.Place(tmp_path, 50)
     generate(place.export, palettes=50, seed=1)
-    full = load(place.export, RawZone(place.raw))
+    full = load(place.export, LandingZone(place.raw))
     run_id, landed = changes.land_changes(place, 0.2)
     with duckdb.connect() as connection:
         before, after = (

@@ -20,10 +20,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from live import Live
 
-from extract.client import ApiError, Client, NoAnswer, Unreachable
-from extract.deployment import Deployment as Address
-from extract.queries import OLDEST_BACKEND, FunctionMissing, Queries, first_line
-from extract.trouble import refusal, web_page
+from convex.client import ApiError, Client, NoAnswer, Unreachable
+from convex.deployment import Deployment as Address
+from convex.errors import refusal, web_page
+from convex.system_queries import OLDEST_BACKEND, FunctionMissing, Queries, first_line
 
 SYNC = "/api/v1/data/sync"
 
@@ -123,7 +123,7 @@ def deployment() -> Generator[Deployment]:
 @pytest.fixture
 def client(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Generator[Client]:
     """A client of a deployment that has answered already, which tries often."""
-    monkeypatch.setattr("extract.client.FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr("convex.client.FIRST_WAIT_SECONDS", 0.01)
     with Client(Address(deployment.url, deployment.key)) as client:
         Queries(client).imports()
         deployment.forget_requests()
@@ -292,7 +292,7 @@ def never_answered(url: str) -> str:
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the seconds of a first contact pass sooner."""
-    monkeypatch.setattr("extract.trouble.FIRST_CONTACT_SECONDS", 0.3)
+    monkeypatch.setattr("convex.errors.FIRST_CONTACT_SECONDS", 0.3)
 
 
 @pytest.mark.usefixtures("at_once")
@@ -352,7 +352,7 @@ def test_a_port_at_which_nothing_listens_is_told_at_once(
 def test_a_deployment_that_starts_within_seconds_is_waited_for(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("extract.trouble.FIRST_CONTACT_SECONDS", 30)
+    monkeypatch.setattr("convex.errors.FIRST_CONTACT_SECONDS", 30)
     deployment.configure(faults={"kinds": ["reset_before", "proxy_404"], "times": 4})
     with Client(Address(deployment.url, deployment.key)) as client:
         assert Queries(client).imports() == []
@@ -458,7 +458,7 @@ def test_a_download_is_whole_however_it_came(careless: Client, tmp_path: Path, s
     Careless.body, Careless.steps = b"PK" + random.Random(size).randbytes(size), [*steps]
     file = tmp_path / "file"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("extract.client.FIRST_WAIT_SECONDS", 0.0001)
+        patch.setattr("convex.client.FIRST_WAIT_SECONDS", 0.0001)
         careless.download("/", file, lambda *_: None)
     assert file.read_bytes() == Careless.body
 
@@ -583,5 +583,5 @@ def test_an_answer_of_another_kind_is_one_clear_error(live: Live, monkeypatch: p
     def answer(*_: Any, **__: Any) -> list[int]:
         return [1]
 
-    monkeypatch.setattr("extract.client.Client.request", answer)
+    monkeypatch.setattr("convex.client.Client.request", answer)
     assert "in a form that isn't known" in live.fails("sync")

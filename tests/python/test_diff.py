@@ -21,12 +21,12 @@ from hypothesis import strategies as st
 from published import BuiltPlace
 from warehouse import PROJECT, Warehouse
 
-from extract.rawzone import RawZone
+from common.raw_zone import RawZone
+from common.releases import PublishedSets
 from publish.cli import main
 from publish.diff import Aspect, Comparison, Difference, compare
 from publish.diff_report import as_json, as_markdown, print_text
 from publish.diff_rows import Row, Rows, compared_rows
-from publish.sets import PublishedSets
 
 SAMPLE = PROJECT / "sample" / "convex-export.zip"
 SYNONYM = ("mood", "pensive", "calm")

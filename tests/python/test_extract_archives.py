@@ -31,9 +31,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.generate import generate
-from extract.errors import ExtractError
+from common.errors import CommandError
+from extract.landing import LandingZone
 from extract.load import load
-from extract.rawzone import RawZone
 
 PASSWORD = "s3cret-κλειδί"  # noqa: S105
 SCHEMA = "generated_schema.jsonl"
@@ -591,8 +591,8 @@ def test_a_spoilt_container_lands_the_truth_or_nothing(content: bytes, data: st.
         archive.write_bytes(spoilt[: data.draw(st.just(len(spoilt)) | places)])
         error = None
         try:
-            load(archive, RawZone(raw))
-        except ExtractError as raised:
+            load(archive, LandingZone(raw))
+        except CommandError as raised:
             error = str(raised)
         if error is None:
             assert landed(raw, "t") == documents(*"abcdefgh").splitlines()

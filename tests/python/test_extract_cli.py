@@ -30,7 +30,8 @@ from conftest import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from extract.rawzone import ROW_SCHEMA, RawZone, RunSummary, TableSummary
+from common.raw_zone import RunSummary, TableSummary
+from extract.landing import ROW_SCHEMA, LandingZone
 from extract.status import status
 
 PASSWORD = "s3cret-word"  # noqa: S105
@@ -162,9 +163,9 @@ def test_the_raw_zone_is_that_of_the_flag_else_the_environment_else_the_env_file
     load_with("--raw-dir", "from_flag", RAW_DIR="from_environment")
     Path(".env").unlink()
     load_with(RAW_DIR="")
-    zones = {name: len(RawZone(Path(name)).run_ids()) for name in ("from_file", "from_environment", "from_flag")}
+    zones = {name: len(LandingZone(Path(name)).run_ids()) for name in ("from_file", "from_environment", "from_flag")}
     assert zones == {"from_file": 1, "from_environment": 1, "from_flag": 1}
-    assert len(RawZone(Path("data/raw")).run_ids()) == 1
+    assert len(LandingZone(Path("data/raw")).run_ids()) == 1
 
 
 def test_if_empty_lands_once(extract: Extract, snapshot: Path) -> None:
@@ -283,7 +284,7 @@ def write_run(raw: Path, number: int, changes: Sequence[Change]) -> None:
 
 
 def test_the_current_state_honours_deletes_and_truncates(tmp_path: Path) -> None:
-    zone = RawZone(tmp_path)
+    zone = LandingZone(tmp_path)
     steps: list[tuple[list[Change], int]] = [
         ([("upsert", "early"), ("truncate", None), ("upsert", "a"), ("upsert", "b"), ("upsert", "c")], 3),
         ([("upsert", "d"), ("delete", "a"), ("upsert", "b"), ("delete", "no such")], 3),
@@ -320,7 +321,7 @@ def test_the_current_state_is_what_applying_every_change_gives(runs: list[list[C
     with tempfile.TemporaryDirectory() as folder:
         for number, run in enumerate(runs, 1):
             write_run(Path(folder), number, run)
-        assert status(RawZone(Path(folder))).current == {"t": len(alive)}
+        assert status(LandingZone(Path(folder))).current == {"t": len(alive)}
 
 
 def test_nothing_that_is_being_written_is_seen(extract: Extract, snapshot: Path) -> None:

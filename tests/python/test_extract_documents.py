@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from extract.documents import Document, read_all, read_one
 from extract.forms import read_form
+from extract.landing import LandingZone
 from extract.load import load
-from extract.rawzone import RawZone
 
 TOKENS = [
     *(b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b" ", b"\t", b"\r", b"\x00", b"\x1f", b"\x7f", b"\x0b", b"\xa0"),
@@ -150,7 +150,7 @@ def test_every_line_is_landed_or_set_aside_or_blank(
     with tempfile.TemporaryDirectory() as folder:
         file, raw = Path(folder, "t.jsonl"), Path(folder, "raw")
         file.write_bytes(mark + body)
-        run = load(file, RawZone(raw), lenient=True)
+        run = load(file, LandingZone(raw), lenient=True)
 
         assert landed(raw, "t") == good
         assert [(row["line_number"], row["raw"]) for row in rejected(raw)] == bad

@@ -17,10 +17,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_extract_documents import TOKENS, judge, objects
 
-from extract.errors import ExtractError
+from common.errors import CommandError
 from extract.forms import Layout, elements, read_form
+from extract.landing import LandingZone
 from extract.load import load
-from extract.rawzone import RawZone
 
 TWO = [b'{"_creationTime":1.5,"_id":"k1"}', b'{"_creationTime":1.5,"_id":"k2"}']
 LINES = b"\n".join(TWO) + b"\n"
@@ -86,7 +86,7 @@ def test_packing_encoding_and_layout_compose(
 ) -> None:
     content = content.replace(b"k1", "凉🎨".encode())
     entries = table_entries(palettes=packed(encoded(content))) | {"_tables/documents.jsonl": b'{"name":"palettes"}'}
-    load(write_zip(tmp_path / "x.zip", entries), RawZone(tmp_path / "raw"))
+    load(write_zip(tmp_path / "x.zip", entries), LandingZone(tmp_path / "raw"))
     assert landed(tmp_path / "raw", "palettes") == texts(content)
 
 
@@ -94,7 +94,7 @@ def test_the_answers_of_the_sample_land_the_same_in_any_form(tmp_path: Path) -> 
     with zipfile.ZipFile(ROOT / "sample" / "convex-export.zip") as archive:
         lines = [line for line in archive.read("palette_tags/documents.jsonl").split(b"\n") if judge(line)]
     assert len(lines) > 1000
-    zone, file = RawZone(tmp_path / "raw"), tmp_path / "palette_tags.jsonl"
+    zone, file = LandingZone(tmp_path / "raw"), tmp_path / "palette_tags.jsonl"
     by_line = b"[\n" + b",\n".join(lines) + b"\n]\n"
     for content in (
         b"\n".join(lines),
@@ -192,7 +192,7 @@ def test_an_array_is_cut_as_a_strict_parser_reads_it_or_refused(content: bytes, 
         values = None
     try:
         found = cut(content, "array", places)
-    except ExtractError:
+    except CommandError:
         assert values is None
         return
     if values is not None:
@@ -212,7 +212,7 @@ def test_any_array_in_any_form_lands_exactly_its_documents(
     with tempfile.TemporaryDirectory() as folder:
         file, raw = Path(folder, "t.jsonl"), Path(folder, "raw")
         file.write_bytes(packed(array) if is_packed else array)
-        load(file, RawZone(raw), lenient=True)
+        load(file, LandingZone(raw), lenient=True)
         assert landed(raw, "t") == [one for one in content if judge(one)]
         assert [row["raw"] for row in rejected(raw)] == [one for one in content if not judge(one)]
 
@@ -290,21 +290,21 @@ REFUSED = {
 
 
 @pytest.fixture(scope="module")
-def held(tmp_path_factory: pytest.TempPathFactory) -> RawZone:
+def held(tmp_path_factory: pytest.TempPathFactory) -> LandingZone:
     """A zone that holds one document, whose loss nothing but the form of the file would stop."""
     folder = tmp_path_factory.mktemp("held")
     (folder / "palettes.jsonl").write_bytes(documents("k1"))
-    zone = RawZone(folder / "raw")
+    zone = LandingZone(folder / "raw")
     load(folder / "palettes.jsonl", zone)
     return zone
 
 
 @pytest.mark.parametrize(("content", "essence"), REFUSED.values(), ids=REFUSED.keys())
 def test_a_file_of_another_form_lands_nothing_and_is_named(
-    held: RawZone, tmp_path: Path, content: bytes, essence: str
+    held: LandingZone, tmp_path: Path, content: bytes, essence: str
 ) -> None:
     (tmp_path / "palettes.jsonl").write_bytes(content)
-    with pytest.raises(ExtractError) as raised:
+    with pytest.raises(CommandError) as raised:
         load(tmp_path / "palettes.jsonl", held, allow_shrink=["palettes"])
     message = str(raised.value)
     assert essence in message
@@ -323,8 +323,8 @@ def test_any_bytes_land_or_are_refused_in_one_line(content: bytes, beginning: by
         file.write_bytes(beginning + content)
         error = None
         try:
-            load(file, RawZone(raw))
-        except ExtractError as raised:
+            load(file, LandingZone(raw))
+        except CommandError as raised:
             error = str(raised)
         assert error is None or error.isprintable()
         assert len(run_folders(raw)) == (error is None)

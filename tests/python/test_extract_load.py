@@ -25,7 +25,7 @@ from conftest import (
     write_zip,
 )
 
-from extract.rawzone import RawZone
+from common.raw_zone import RawZone
 
 ROW_COLUMNS = [
     ("_id", pa.string(), True),

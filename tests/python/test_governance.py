@@ -15,9 +15,9 @@ import yaml
 from dbt.cli.main import dbtRunner
 from warehouse import PROJECT
 
+from common.errors import CommandError
 from governance.artefacts import make_artefacts
 from governance.coverage import coverage
-from governance.errors import GovernanceError
 from governance.judge import Rule, judge
 from governance.report import report
 
@@ -462,5 +462,5 @@ def test_a_rule_that_dbt_bouncer_does_not_know_is_named(
     (project / "dbt-bouncer.yml").write_text(text.replace("check_seed_names", "check_seed_labels"), encoding="utf-8")
     (tmp_path / "manifest.json").write_text(json.dumps(told[0]))
     (tmp_path / "catalog.json").write_text(json.dumps(told[1]))
-    with pytest.raises(GovernanceError, match="check_seed_labels"):
+    with pytest.raises(CommandError, match="check_seed_labels"):
         judge(tmp_path, project)

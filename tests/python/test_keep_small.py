@@ -22,15 +22,18 @@ from live import Live
 from raw_zone_reader import Reader, State
 from warehouse import Warehouse
 
+from common.errors import CommandError
+from common.manifest import SourceRun
+from common.raw_zone import RunSummary, TableSummary
+from convex.system_queries import TableLook
+from convex.tables import TableName
 from extract.compact import GROWTH, KEEP, compact, keep_small, newest_small
 from extract.current import Current
 from extract.documents import DOCUMENT_SCHEMA
-from extract.queries import TableLook
-from extract.rawzone import RawZone, RunSummary, TableName, TableSummary
+from extract.landing import LandingZone
 from extract.status import status
 from extract.sync import _known
-from publish.build import SourceRun, _refuse_unless_current
-from publish.errors import PublishError
+from publish.build import _refuse_unless_current
 
 Change = tuple[Literal["upsert", "delete", "truncate"], str, str]
 """An operation, and where they matter the `_id` and the text."""
@@ -38,7 +41,7 @@ Changes = list[tuple[str, Change]]
 """Each with its table."""
 
 
-def land(zone: RawZone, changes: Changes) -> None:
+def land(zone: LandingZone, changes: Changes) -> None:
     """Land changes as one run, in their order."""
     source, tables = {"type": "data_sync", "name": "here"}, {table for table, _ in changes}
     with zone.new_run(source, None, "incremental", allow_shrink=tables) as run:
@@ -78,7 +81,7 @@ def everything(raw: Path) -> tuple[State, State]:
 
 def only_standing(raw: Path, folder: Path) -> Path:
     """Copy the runs that stand to another zone."""
-    for run in RawZone(raw).standing_runs():
+    for run in LandingZone(raw).standing_runs():
         shutil.copytree(raw / run.run_id, folder / run.run_id)
     return folder
 
@@ -107,7 +110,7 @@ def test_whatever_lands_the_runs_that_stand_say_what_all_of_them_said(
     runs: list[Changes], after: int, sweeps: list[bool], whole: set[int]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        plain, folded = RawZone(Path(folder, "plain")), RawZone(Path(folder, "folded"))
+        plain, folded = LandingZone(Path(folder, "plain")), LandingZone(Path(folder, "folded"))
         for number, changes in enumerate([LARGE, *runs]):
             land(plain, changes)
             land(folded, changes)
@@ -161,7 +164,7 @@ import os, signal, sys
 from datetime import timedelta
 from pathlib import Path
 from extract.compact import keep_small
-from extract.rawzone import RawZone
+from extract.landing import LandingZone
 
 left = int(sys.argv[2])
 
@@ -172,7 +175,7 @@ def count(event, _arguments):
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-zone = RawZone(Path(sys.argv[1]))
+zone = LandingZone(Path(sys.argv[1]))
 sys.addaudithook(count)
 keep_small(zone, 3, timedelta(0))
 print(-left)
@@ -180,7 +183,7 @@ print(-left)
 
 
 def test_whatever_moment_it_is_killed_at_the_same_is_visible(tmp_path: Path) -> None:
-    zone = RawZone(tmp_path / "raw")
+    zone = LandingZone(tmp_path / "raw")
     land(zone, upserts("palettes", *"abcdefgh"))
     for number in range(4):
         land(zone, [("palettes", ("delete", "ab"[number % 2], "")), *upserts("tags", str(number)), *upserts("u", "x")])
@@ -201,7 +204,7 @@ def test_whatever_moment_it_is_killed_at_the_same_is_visible(tmp_path: Path) -> 
         assert everything(raw) == wanted, moment
         assert everything(only_standing(raw, tmp_path / f"standing{moment}")) == wanted, moment
         seen.add(len(run_folders(raw)))
-        land(RawZone(raw), upserts("tags", "later"))  # what the crash left is in nobody's way
+        land(LandingZone(raw), upserts("tags", "later"))  # what the crash left is in nobody's way
         assert Reader(raw).state()["tags"].keys() == {*"0123", "later"}
     assert len(seen) > 2  # before the fold, after it, and between two deletions
 
@@ -210,7 +213,7 @@ def _copied(raw: Path, to: Path) -> Path:
     return Path(shutil.copytree(raw, to))
 
 
-def deletions(zone: RawZone) -> dict[str, int]:
+def deletions(zone: LandingZone) -> dict[str, int]:
     """How many have ever landed, by table."""
     counts: Counter[str] = Counter()
     for run in zone.standing_runs():
@@ -219,7 +222,7 @@ def deletions(zone: RawZone) -> dict[str, int]:
 
 
 def test_folding_keeps_how_many_deletions_landed_and_counts_nothing_else(tmp_path: Path) -> None:
-    zone = RawZone(tmp_path)
+    zone = LandingZone(tmp_path)
     large = ("palettes", ("upsert", "large", os.urandom(20_000).hex()))  # which isn't folded with the small ones
     land(zone, [large, *upserts("palettes", *"abcdefgh")])
     land(zone, [("palettes", ("delete", name, "")) for name in "ab"] + upserts("tags", "x"))
@@ -256,7 +259,7 @@ def test_what_lands_folds_small_runs_where_many_stand(extract: Extract, land_man
     result = extract("load", land_many, "--compact-after", "4")
     assert (result.code, result.err) == (0, "")
     assert result.out.splitlines()[-1].startswith("folded 5 runs into ")
-    (standing,) = RawZone(extract.raw).standing_runs()
+    (standing,) = LandingZone(extract.raw).standing_runs()
     assert (standing.kind, standing.source["name"]) == ("full", "5 runs")
     assert len(run_folders(extract.raw)) == 6  # for builds that began before
     found = json.loads(extract("status", "--json").out)
@@ -277,7 +280,7 @@ def test_it_can_be_turned_off_or_put_off(
         monkeypatch.setenv("COMPACT_AFTER", setting)
     result = extract("load", land_many, *(["--compact-after", flag] if flag else []))
     assert (result.code, "folded" in result.out) == (0, False)
-    assert len(RawZone(extract.raw).standing_runs()) == 5
+    assert len(LandingZone(extract.raw).standing_runs()) == 5
 
 
 def test_what_is_no_number_is_refused_before_anything_lands(
@@ -302,7 +305,7 @@ def test_a_fold_that_fails_leaves_what_landed(extract: Extract, land_many: str) 
 
 def test_where_another_process_writes_it_waits_for_the_next_landing(extract: Extract, land_many: str) -> None:
     extract("load", land_many)
-    zone = RawZone(extract.raw)
+    zone = LandingZone(extract.raw)
     with zone.lock():
         assert keep_small(zone, 4) is None
     assert keep_small(zone, 4) is not None
@@ -316,7 +319,7 @@ def test_a_sync_goes_on_after_runs_that_were_folded(live: Live) -> None:
     for n in range(6):
         live.deployment.transaction([["replace", ids[0], {"n": n}]])
         live.sync("--compact-after", "3")
-    kinds = [(run.source["type"], run.kind) for run in RawZone(live.raw).standing_runs()]
+    kinds = [(run.source["type"], run.kind) for run in LandingZone(live.raw).standing_runs()]
     assert ("compact", "incremental") in kinds
     assert kinds[0] == ("data_sync", "full")
     assert len(kinds) <= 3
@@ -356,7 +359,7 @@ def test_a_build_keeps_its_files_while_runs_are_folded_and_the_next_one_reads_th
     warehouse.run("build", *models)
     before = [warehouse.rows(one) for one in (query, deleted, rejected)]
     assert before[:2] == [[(["c"],)], [(["a", "b"],)]]
-    zone = RawZone(extract.raw)
+    zone = LandingZone(extract.raw)
     built = [run.run_id for run in zone.runs()]
     assert keep_small(zone, 2) is not None
     assert [warehouse.rows(one) for one in (query, deleted, rejected)] == before  # from the files that it began with
@@ -367,21 +370,21 @@ def test_a_build_keeps_its_files_while_runs_are_folded_and_the_next_one_reads_th
     assert warehouse.rows("select run_id, source_type from raw.build_runs") == [(folded.run_id, "compact")]
     extract.load(write_zip(tmp_path / "x.zip", table_entries(palettes=documents("d"))))
     assert keep_small(zone, 1) is not None
-    with pytest.raises(PublishError, match="after the build began"):
+    with pytest.raises(CommandError, match="after the build began"):
         _refuse_unless_current(zone, [SourceRun(folded.run_id, "full", None, "compact", "3 runs")], False)
 
 
 def test_what_is_forgotten_is_no_longer_what_was_built(extract: Extract, tmp_path: Path) -> None:
     for name in "ab":
         extract.load(write_zip(tmp_path / "x.zip", table_entries(palettes=documents(name))))
-    zone = RawZone(extract.raw)
+    zone = LandingZone(extract.raw)
     assert compact(zone) is not None
     assert compact(zone) is None
     built = [SourceRun(run.run_id, "full", None, "compact", "2 runs") for run in zone.standing_runs()]
     assert compact(zone, forget_deleted=True) is not None
     assert last_texts(only_standing(zone.directory, tmp_path / "standing")).keys() == {"palettes"}
     assert last_texts(tmp_path / "standing")["palettes"].keys() == {"b"}
-    with pytest.raises(PublishError, match="after the build began"):
+    with pytest.raises(CommandError, match="after the build began"):
         _refuse_unless_current(zone, built, False)
 
 

@@ -92,6 +92,25 @@ def test_names_that_others_gave_may_stay(tmp_path: Path) -> None:
     assert found.stdout == ""
 
 
+# What stands on what
+
+BASE = ("common", "convex")
+STANDS_ON = {"common": (), "convex": ("common",), "extract": BASE, "publish": BASE, "docsite": BASE, "governance": BASE}
+
+
+@pytest.mark.parametrize("package", STANDS_ON)
+def test_a_package_imports_only_what_it_stands_on(package: str) -> None:
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (PROJECT / package).rglob("*.py")]
+    imports = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = {
+        name.partition(".")[0]
+        for node in imports
+        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
+    }
+    ours = {path.parent.name for path in PROJECT.glob("*/__init__.py")} | {"seeds", "tests"}
+    assert names & ours <= {package, *STANDS_ON[package]}
+
+
 # Mending
 
 CROOKED = """\

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extract.shrinking import Loss
-from publish.build import Build, Mart, SourceRun
-from publish.errors import PublishError
-from publish.losses import Shrunk, is_explained, shrunk_tables
-from publish.manifest import Manifest
+from common.errors import CommandError
+from common.manifest import Manifest, Shrunk, SourceRun
+from common.shrinking import Loss
+from publish.build import Build, Mart
+from publish.losses import is_explained, shrunk_tables
 from publish.release import deletes_since
 
 ROWS = st.integers(0, 3000)
@@ -31,7 +31,7 @@ def test_deletions_explain_what_they_took_and_no_more(before: int, deletes: int,
 
 def test_a_guarded_table_stops_a_release_and_names_every_one() -> None:
     losses = [Loss("answers", 1812, 12), Loss("palettes", 26, 1), Loss("pairs", 900, 0), Loss("queue", 10, 9)]
-    with pytest.raises(PublishError) as caught:
+    with pytest.raises(CommandError) as caught:
         shrunk_tables(losses, {"answers": 0, "palettes": 0, "queue": 0}, ["pairs"])
     assert str(caught.value) == (
         "answers would shrink from 1,812 to 12 rows, palettes would shrink from 26 to 1 rows since the last release, "

@@ -16,12 +16,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from benchmarks.generate import main as generate_main
+from common.command import guarded, say
+from common.errors import CommandError
+from common.limits import limits
+from common.settings import setting
 from docsite.cli import main as docsite_main
 from extract.cli import main as extract_main
-from extract.command import guarded, say
-from extract.errors import ExtractError
-from extract.limits import limits
-from extract.settings import setting
 from publish.cli import main as publish_main
 from publish.connection import limited_connection
 from publish.summary import main as summary_main
@@ -90,10 +90,10 @@ def test_a_byte_order_mark_and_crlf_are_no_part_of_a_setting() -> None:
 @example(b"=")
 def test_any_bytes_are_an_env_file_or_an_error_on_one_line(content: bytes) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("extract.settings._content", lambda: content)
+        patch.setattr("common.settings._content", lambda: content)
         try:
             said = setting("RAW_DIR", "data/raw") or ""
-        except ExtractError as error:
+        except CommandError as error:
             said = str(error)
             assert said.startswith(".env")
     assert "\0" not in said
@@ -101,7 +101,7 @@ def test_any_bytes_are_an_env_file_or_an_error_on_one_line(content: bytes) -> No
 
 def test_make_hands_the_env_file_on_by_the_same_rule(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfFROM_FILE='a b'\nSET=file\nEMPTY=file\nNOTHING=\n")
-    command = [sys.executable, "-m", "extract.with_env", sys.executable, "-c"]
+    command = [sys.executable, "-m", "common.with_env", sys.executable, "-c"]
     names = ["FROM_FILE", "SET", "EMPTY", "NOTHING"]
     command.append(f"import os; print([os.environ.get(name) for name in {names}])")
     environment = os.environ | {"PYTHONPATH": str(ROOT), "SET": "environment", "EMPTY": ""}
@@ -131,7 +131,7 @@ def test_a_wrong_limit_names_its_setting(
     extract: Extract, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variable: str, value: str
 ) -> None:
     monkeypatch.setenv(variable, value)
-    with pytest.raises(ExtractError, match=f"{variable}=.* is no "), limited_connection(Path()):
+    with pytest.raises(CommandError, match=f"{variable}=.* is no "), limited_connection(Path()):
         pass
     assert guarded("summary", summary_main) == 1
     out, err = capsys.readouterr()
@@ -283,7 +283,7 @@ def test_nothing_fails_because_nobody_reads_what_is_told(monkeypatch: pytest.Mon
 
 
 def test_every_command_begins_and_ends_in_the_same_way() -> None:
-    folders = [ROOT / name for name in ("extract", "publish", "docsite", "governance", "seeds")]
+    folders = [ROOT / name for name in ("extract", "publish", "docsite", "governance", "common", "convex", "seeds")]
     modules = [path for folder in folders for path in folder.glob("*.py")] + [ROOT / "benchmarks" / "generate.py"]
     texts = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in modules}
     commands = {name for name, text in texts.items() if '__name__ == "__main__"' in text}

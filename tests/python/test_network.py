@@ -17,9 +17,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from live import Live
 
-from extract.deployment import Deployment, deployment_of_settings, normalised
-from extract.errors import ExtractError
-from extract.network import Proxy, http_client, proxy_for
+from common.errors import CommandError
+from convex.deployment import Deployment, deployment_of_settings, normalised
+from convex.network import Proxy, http_client, proxy_for
 
 NO_TRUST = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 NOBODY = "http://127.0.0.1:9"
@@ -71,7 +71,7 @@ def test_a_sync_goes_through_a_socks_proxy_and_by_it_where_no_proxy_says_so(
 def test_a_proxy_of_another_kind_is_told(
     extract: Extract, monkeypatch: pytest.MonkeyPatch, greeting: bytes, what: str
 ) -> None:
-    monkeypatch.setattr("extract.client.CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr("convex.client.CONNECT_SECONDS", 0.5)
     monkeypatch.setenv("CONVEX_DEPLOY_KEY", KEY)
     connections = []
 
@@ -205,7 +205,7 @@ def test_any_text_is_a_proxy_or_an_error(value: str, no_proxy: str, url: str) ->
         if proxy := proxy_for(url):
             try:
                 httpx.HTTPTransport(verify=NO_TRUST, proxy=proxy.checked(NO_TRUST)).close()
-            except ExtractError as error:
+            except CommandError as error:
                 said = str(error)
             else:
                 said = "a proxy"
@@ -291,11 +291,11 @@ def test_an_address_has_one_normal_form(url: str, normal: str) -> None:
 @example("http://127.0.0.1", QUOTED)
 def test_any_text_is_a_deployment_or_an_error_that_shows_no_key(url: str, key: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("extract.deployment.setting", {"CONVEX_URL": url, "CONVEX_DEPLOY_KEY": key}.get)
+        patch.setattr("convex.deployment.setting", {"CONVEX_URL": url, "CONVEX_DEPLOY_KEY": key}.get)
         try:
             deployment: Deployment | None = deployment_of_settings()
             said = str(deployment)
-        except ExtractError as error:
+        except CommandError as error:
             deployment, said = None, str(error)
     secret = key.partition("|")[2] or key
     assert said.isprintable()
@@ -339,7 +339,7 @@ def test_everyone_is_told_their_own_variables(
 def test_the_names_of_both_settings_come_with_the_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
     values = {"CONVEX_SELF_HOSTED_URL": "http://LOCALHOST/", "CONVEX_URL": "http://localhost:80"}
     values |= {"CONVEX_SELF_HOSTED_ADMIN_KEY": KEY}
-    monkeypatch.setattr("extract.deployment.setting", values.get)
+    monkeypatch.setattr("convex.deployment.setting", values.get)
     both = deployment_of_settings()
     assert (both.url, both.key_setting) == ("http://localhost", "CONVEX_SELF_HOSTED_ADMIN_KEY")
     del values["CONVEX_URL"]

@@ -15,15 +15,15 @@ from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from jinja2 import Environment
 from warehouse import PROJECT
 
-from extract.errors import ExtractError, raise_if_interrupted
-from extract.paths import as_pattern
-from extract.settings import raw_dir
-from publish.build import catalog_of, database_path
+from common.dbt import database_path
+from common.errors import CommandError, raise_if_interrupted
+from common.paths import as_pattern
+from common.releases import publish_dir
+from common.settings import raw_dir
+from common.sql import literal
+from publish.build import catalog_of
 from publish.convex import write_documents
 from publish.database import functions_and_views
-from publish.errors import PublishError
-from publish.sets import publish_dir
-from publish.sql import literal
 
 
 def test_a_folder_whose_name_says_interrupted_is_nobodys_ctrl_c(extract: Extract) -> None:
@@ -178,12 +178,12 @@ def test_a_tilde_is_the_home_directory(
 @pytest.mark.parametrize("path", ["~anna/raw", "~raw", "a\\b", "x/content=1"])
 def test_a_raw_zone_that_means_two_things_is_refused_by_python(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     monkeypatch.setenv("RAW_DIR", path)
-    with pytest.raises(ExtractError, match=re.escape(f"RAW_DIR={path}: ")):
+    with pytest.raises(CommandError, match=re.escape(f"RAW_DIR={path}: ")):
         raw_dir(None)
 
 
 def test_a_folder_in_which_duckdb_cannot_write_is_refused_before_publishing() -> None:
-    with pytest.raises(PublishError, match=r"--publish-dir=here/what\?/x: DuckDB can write no database below a folder"):
+    with pytest.raises(CommandError, match=r"--publish-dir=here/what\?/x: DuckDB can write no database below a folder"):
         publish_dir("here/what?/x")
 
 

@@ -22,17 +22,18 @@ from publish_soak import soak
 from published import ARTIFACTS, BuiltPlace, judge, read_current, sizes
 from warehouse import PROJECT, Warehouse
 
+from common.dbt import kept_artifacts
+from common.errors import CommandError
+from common.manifest import differences
+from common.problems import problem
+from common.releases import PublishedSets
+from common.run_dbt import explanation, keep_artifacts
+from extract.landing import LandingZone
 from extract.load import load
-from extract.rawzone import RawZone
-from publish.build import Build, Column, Mart, audit, catalog_of, kept_artifacts
+from publish.build import Build, Column, Mart, audit, catalog_of
 from publish.cli import main
 from publish.connection import limited_connection
 from publish.database import make, write_parquet
-from publish.errors import PublishError
-from publish.manifest import differences
-from publish.problems import problem
-from publish.run_dbt import explanation, keep_artifacts
-from publish.sets import PublishedSets
 from publish.summary import main as summary
 
 SAMPLE = PROJECT / "sample" / "convex-export.zip"
@@ -293,14 +294,14 @@ def test_of_every_setting_of_duckdb_it_is_decided_whether_answers_may_depend_on_
 def test_a_function_that_reads_what_is_not_public_is_refused_by_name(place: BuiltPlace, tmp_path: Path) -> None:
     with duckdb.connect(str(place.database)) as connection:
         connection.execute("create macro secrets() as table select * from build.main.int_answers")
-    with pytest.raises(PublishError, match="macro secrets can't be published"):
+    with pytest.raises(CommandError, match="macro secrets can't be published"):
         place.publish(tmp_path / "published")
     assert not [*(tmp_path / "published").glob("[!.]*")]
 
 
 def test_the_manifest_says_where_it_all_comes_from(built: BuiltPlace, published: Path) -> None:
     manifest = json.loads((published / "manifest.json").read_text())
-    runs = RawZone(built.raw_dir).run_ids()
+    runs = LandingZone(built.raw_dir).run_ids()
     assert [(run["run_id"], run["is_sample"]) for run in manifest["source_runs"]] == [(runs[0], True), (runs[1], False)]
     assert manifest["is_sample"]
     assert (manifest["origin"], manifest["deletes"], manifest["shrunk"]) == ("file", {}, [])
@@ -519,7 +520,7 @@ def is_in_order(plan: dict[str, Any]) -> bool:
 
 def refused(place: BuiltPlace, directory: Path) -> str:
     """Publish in vain, see that nothing is there, and return the reason."""
-    with pytest.raises(PublishError) as caught:
+    with pytest.raises(CommandError) as caught:
         place.publish(directory)
     assert not [*directory.glob("[!.]*")]
     assert not (directory / ".incoming").exists()
@@ -551,7 +552,7 @@ def test_a_failed_test_is_named(tmp_path: Path) -> None:
     assert place.publish(tmp_path / "published").is_new  # with a warning, which hinders nobody
 
     warehouse.run("build", "--select", "palettes")
-    with pytest.raises(PublishError, match=r"left out .* and \d+ more: run dbt build"):
+    with pytest.raises(CommandError, match=r"left out .* and \d+ more: run dbt build"):
         place.publish(tmp_path / "published")
 
 
@@ -590,12 +591,12 @@ def test_results_that_are_no_whole_pass_are_refused(
 
 
 def test_a_run_that_landed_after_the_build_is_named(place: BuiltPlace, tmp_path: Path) -> None:
-    run = load(SAMPLE, RawZone(place.raw_dir))
+    run = load(SAMPLE, LandingZone(place.raw_dir))
     assert f"run {run.run_id} landed" in refused(place, tmp_path / "published")
 
 
 def test_a_run_that_is_gone_is_named(place: BuiltPlace, tmp_path: Path) -> None:
-    first = RawZone(place.raw_dir).run_ids()[0]
+    first = LandingZone(place.raw_dir).run_ids()[0]
     shutil.rmtree(place.raw_dir / first)
     assert f"run {first}, which the build read, is no longer" in refused(place, tmp_path / "published")
 
@@ -637,7 +638,7 @@ def test_a_warehouse_that_is_being_written_is_refused(
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith(f"summary: {place.database} is open in ")
         assert f"(process {writer.pid}" in line
-        with pytest.raises(PublishError, match=f"{place.database} is open in .*{writer.pid}"):  # as publish diff does
+        with pytest.raises(CommandError, match=f"{place.database} is open in .*{writer.pid}"):  # as publish diff does
             catalog_of(place.database)
         with pytest.raises(duckdb.IOException) as caught:
             duckdb.connect(str(place.database), read_only=True)
@@ -748,7 +749,7 @@ def test_a_command_that_only_looks_hinders_no_publication_where_make_has_built(
     edit(
         place, lambda r: (r["args"].update(which=which), r["metadata"].update(invocation_id="x"), r["results"].clear())
     )
-    assert audit(place.target, place.database, RawZone(place.raw_dir)).invocation_id != "x"
+    assert audit(place.target, place.database, LandingZone(place.raw_dir)).invocation_id != "x"
     shutil.rmtree(kept_artifacts(place.target))
     said = refused(place, tmp_path / "published")
     assert "wrote over what the build had left" in said
@@ -774,7 +775,7 @@ def test_only_what_needs_another_first_is_tried_again() -> None:
             ["create macro f() as g()", "create macro g() as 1", "create view v as from t", "create table t (a int)"],
         )
         with pytest.raises(
-            PublishError, match=r"the view w can't be published, for it needs what isn't public: .*nowhere"
+            CommandError, match=r"the view w can't be published, for it needs what isn't public: .*nowhere"
         ):
             make(connection, ["create view w as from nowhere"])
         connection.execute("set max_temp_directory_size = '0 B'; set memory_limit = '20MB'")
@@ -872,13 +873,13 @@ def test_a_reader_never_meets_half_a_set_while_publishers_are_killed(place: Buil
 
 
 def test_two_cannot_publish_at_once(place: BuiltPlace, tmp_path: Path) -> None:
-    with PublishedSets(tmp_path / "published").lock(), pytest.raises(PublishError, match="another process"):
+    with PublishedSets(tmp_path / "published").lock(), pytest.raises(CommandError, match="another process"):
         place.publish(tmp_path / "published")
 
 
 def test_where_nothing_can_be_written_it_says_so(place: BuiltPlace, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(PublishError, match="PUBLISH_DIR"):
+    with pytest.raises(CommandError, match="PUBLISH_DIR"):
         place.publish(tmp_path / "file")
 
 
@@ -988,7 +989,7 @@ def test_the_command_publishes_and_verifies(command: Command, place: BuiltPlace,
 def test_what_was_built_before_a_newer_run_is_published_where_that_is_asked_for(
     command: Command, place: BuiltPlace
 ) -> None:
-    load(SAMPLE, RawZone(place.raw_dir))
+    load(SAMPLE, LandingZone(place.raw_dir))
     code, _out, err = command()
     assert code == 1
     assert "--newer-runs-ok" in err

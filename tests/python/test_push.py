@@ -27,8 +27,8 @@ from convex_deployment import faults
 from convex_deployment.control import Deployment
 from published_set import AFTER, BUILD, NEWER, OLDER, consensus, entries, write_manifest, write_set
 
-from extract.client import Client
-from extract.deployment import Deployment as Address
+from convex.client import Client
+from convex.deployment import Deployment as Address
 from publish.cli import main
 from publish.convex import OPTIONAL_FIELDS
 

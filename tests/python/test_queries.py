@@ -11,7 +11,7 @@ from comparison import RULES
 from counting_rules import parse_document
 from warehouse import Warehouse
 
-from extract.rawzone import RawZone
+from common.raw_zone import RawZone
 from publish.build import audit
 from publish.database import write_database
 

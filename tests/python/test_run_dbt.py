@@ -1,4 +1,4 @@
-"""`python -m publish.run_dbt`: what a person sees of dbt where `make` runs it."""
+"""`python -m common.run_dbt`: what a person sees of dbt where `make` runs it."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from publish.run_dbt import explanation, hand_on, main
+from common.run_dbt import explanation, hand_on, main
 
 TRACEBACK = """\
 11:31:40  Traceback (most recent call last):
@@ -137,7 +137,7 @@ def test_a_locked_database_is_one_line_without_colours_and_without_a_traceback(t
         "DBT_LOG_PATH": "~/told/here",
     }
     environment.pop("DBT_PROJECT_DIR", None)
-    command = [sys.executable, "-m", "publish.run_dbt", "--quiet", "build"]
+    command = [sys.executable, "-m", "common.run_dbt", "--quiet", "build"]
     with duckdb.connect(str(database)):
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1

@@ -12,10 +12,12 @@ from conftest import ROOT, UNIFORM, Extract, documents, run_folders, table_entri
 from published_set import BUILD, consensus, write_set
 
 from benchmarks.generate import generate
+from common.files import fingerprint
+from common.manifest import Manifest
+from common.raw_zone import RunSummary
 from extract.archives import open_archive
-from extract.rawzone import RawZone, RunSummary, fingerprint
+from extract.landing import LandingZone
 from extract.sample import KNOWN, SENTENCE, is_sample
-from publish.manifest import Manifest
 from publish.sample import BUNDLED, holds_sample, main
 
 SINGLE = "palettes/documents.jsonl"
@@ -107,7 +109,7 @@ def test_the_marker_lands_and_folding_keeps_it(extract: Extract, generated: Path
         assert folded["source"]["sample"] is True
         assert [folder.name for folder in run_folders(extract.raw)] == [folded["run_id"]]
         extract.load(other)
-    assert [run.is_sample for run in RawZone(extract.raw).standing_runs()] == [True, False]
+    assert [run.is_sample for run in LandingZone(extract.raw).standing_runs()] == [True, False]
 
 
 ORIGINS = [
@@ -183,7 +185,7 @@ def test_a_raw_zone_of_made_up_data_is_not_built_where_other_data_was_published(
 ) -> None:
     """As where `RAW_DIR` was forgotten, and the default's raw zone is from the first `make build`."""
     sample = {"type": "zip", "name": "convex-export.zip", "sample": True}
-    with RawZone(places[0]).new_run(sample, None):
+    with LandingZone(places[0]).new_run(sample, None):
         pass
     assert main() == 0
     write_set(places[1], consensus(3))
@@ -198,7 +200,7 @@ def test_a_raw_zone_of_made_up_data_is_not_built_where_other_data_was_published(
 def test_what_has_landed_is_left_to_itself(places: tuple[Path, Path]) -> None:
     write_set(places[1], consensus(3))
     for sample in (False, True):
-        with RawZone(places[0]).new_run({"type": "zip", "name": "x.zip", "sample": sample}, None):
+        with LandingZone(places[0]).new_run({"type": "zip", "name": "x.zip", "sample": sample}, None):
             pass
         assert main() == 0
 

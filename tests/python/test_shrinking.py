@@ -2,7 +2,7 @@
 
 import pytest
 
-from extract.shrinking import Loss, how_to_allow, unexpected
+from common.shrinking import Loss, how_to_allow, unexpected
 
 
 @pytest.mark.parametrize(

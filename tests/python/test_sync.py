@@ -20,12 +20,13 @@ from hypothesis import strategies as st
 from live import FOLLOWED, Live, followed, meanwhile
 from raw_zone_reader import Reader
 
+from convex.client import Client
+from convex.deployment import Deployment as Address
+from convex.system_queries import OLDEST_BACKEND
+from convex.tables import TableName
 from extract import sync as sync_module
-from extract.client import Client
-from extract.deployment import Deployment as Address
 from extract.journal import Journal, new_header
-from extract.queries import OLDEST_BACKEND
-from extract.rawzone import LIVE_LOCK, RawZone, TableName
+from extract.landing import LIVE_LOCK, LandingZone
 from extract.selection import Selection
 from extract.sync import Sync
 
@@ -376,7 +377,7 @@ def test_a_selection_that_changes_within_a_snapshot_of_the_older_api_loses_nothi
     for narrowed in tables:
         for only in (tables, (narrowed,)):
             with CutClient(address) as client, pytest.raises(CutError):
-                Sync(RawZone(live.raw), client, Selection(only)).once()
+                Sync(LandingZone(live.raw), client, Selection(only)).once()
     live.sync("--only", "palettes", "--only", "palette_tags")
 
 
@@ -390,7 +391,7 @@ def test_what_a_failed_import_left_is_known_after_a_kill_too(live: Live, monkeyp
         live.deployment.fail_import(import_id)
     live.sync()  # from here on, these imports are settled
     with Client(Address(live.deployment.url, live.deployment.key)) as client:
-        sync = Sync(RawZone(live.raw), client, Selection(FOLLOWED))
+        sync = Sync(LandingZone(live.raw), client, Selection(FOLLOWED))
         sync.open()
         sync._forget([TableName("", "palettes")])
     reach = Sync._reach_up_to_date
@@ -618,7 +619,7 @@ def test_an_address_that_never_answered_binds_nothing(
     live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither in an empty raw zone nor in one where something else has landed; nor has `--full` anything forgotten."""
-    monkeypatch.setattr("extract.trouble.FIRST_CONTACT_SECONDS", 0.1)
+    monkeypatch.setattr("convex.errors.FIRST_CONTACT_SECONDS", 0.1)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         misspelt = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -642,7 +643,7 @@ def test_an_address_that_never_answered_binds_nothing(
 
 def test_an_earlier_journal_of_an_address_that_never_answered_binds_nothing(live: Live) -> None:
     """As the versions before wrote one."""
-    Journal(RawZone(live.raw)).begin(new_header(None, "http://misspelt.invalid", "data_sync", True, "2026-01-01"))
+    Journal(LandingZone(live.raw)).begin(new_header(None, "http://misspelt.invalid", "data_sync", True, "2026-01-01"))
     live.deployment.insert("palettes", {"n": 1})
     live.sync()
 
@@ -823,7 +824,7 @@ def test_a_journal_that_was_being_deleted_is_none(live: Live, monkeypatch: pytes
     live.deployment.insert("palettes", *({"n": n} for n in range(20)))
     address = Address(live.deployment.url, live.deployment.key)
     with Client(address) as client:
-        sync = Sync(RawZone(live.raw), client, Selection(["palettes"]))
+        sync = Sync(LandingZone(live.raw), client, Selection(["palettes"]))
         sync.open()
         sync._reach_up_to_date()
     pages = sorted((live.raw / ".syncing").glob("page-*"))
@@ -836,7 +837,7 @@ def test_a_journal_that_was_being_deleted_is_none(live: Live, monkeypatch: pytes
     with monkeypatch.context() as patch, Client(address) as client:
         patch.setattr("extract.journal.shutil.rmtree", killed)
         with pytest.raises(CutError):
-            Sync(RawZone(live.raw), client, Selection(["palettes"]), is_full=True).open()
+            Sync(LandingZone(live.raw), client, Selection(["palettes"]), is_full=True).open()
     live.sync("--only", "palettes")
 
 
@@ -926,7 +927,7 @@ def test_outside_a_project_the_tables_have_to_be_named(live: Live, monkeypatch: 
 
 def test_a_second_sync_fails_clearly(live: Live) -> None:
     live.deployment.insert("palettes", {"n": 1})
-    with RawZone(live.raw).lock(LIVE_LOCK):
+    with LandingZone(live.raw).lock(LIVE_LOCK):
         assert "another process" in live.fails("sync")
         assert "another process" in live.fails("snapshot")
     live.sync()
@@ -1021,7 +1022,7 @@ def test_watching_survives_what_something_between_says(live: Live, kind: str) ->
 def test_a_sync_that_goes_on_leaves_the_older_api_once_there_is_a_newer(live: Live) -> None:
     live.deployment.configure(data_sync="missing")
     with Client(Address(live.deployment.url, live.deployment.key)) as client:
-        sync = Sync(RawZone(live.raw), client, Selection(FOLLOWED))
+        sync = Sync(LandingZone(live.raw), client, Selection(FOLLOWED))
         for data_sync in ("missing", "missing", "current", "current"):
             live.deployment.configure(data_sync=data_sync, older_api=data_sync == "missing")
             live.deployment.insert("palettes", {"n": 1})
@@ -1108,7 +1109,7 @@ def test_a_client_shows_no_key() -> None:
 
 def test_a_sync_object_follows_in_one_process(live: Live) -> None:
     """As a program would use it that keeps following by itself."""
-    zone = RawZone(live.raw)
+    zone = LandingZone(live.raw)
     with Client(Address(live.deployment.url, live.deployment.key)) as client, zone.lock(LIVE_LOCK):
         sync = Sync(zone, client, Selection(only=["palettes"]))
         for n in range(3):

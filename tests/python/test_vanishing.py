@@ -8,7 +8,7 @@ import pytest
 from conftest import Extract, documents, landed, rejected, run_folders, table_entries, write_zip
 from live import Live
 
-from extract.rawzone import RawZone
+from extract.landing import LandingZone
 from extract.status import status
 
 
@@ -17,7 +17,7 @@ def many(count: int, first: int = 0) -> bytes:
 
 
 def current(raw: Path) -> dict[str, int]:
-    return status(RawZone(raw)).current
+    return status(LandingZone(raw)).current
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_the_loss_is_that_of_the_state_whatever_the_runs_say(extract: Extract) -
     extract.load("t.jsonl")
     Path("t.jsonl").write_bytes(many(300))
     assert extract.load("t.jsonl")["notes"] == []
-    with RawZone(extract.raw).new_run({"type": "data_sync", "name": ""}, None, "incremental"):
+    with LandingZone(extract.raw).new_run({"type": "data_sync", "name": ""}, None, "incremental"):
         pass  # a run that isn't full, and says nothing of the table
     Path("t.jsonl").write_bytes(many(30))
     assert "t would shrink from 300 to 30 rows" in extract.fails("t.jsonl")

@@ -95,7 +95,7 @@ def test_duckdb_2_has_an_environment_and_folders_of_its_own() -> None:
     command = ["make", "--dry-run", "--always-make", "build", "DUCKDB=2"]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert "requirements/runtime-duckdb2.txt" in shown
-    assert ".venv-duckdb2/bin/python -m publish.run_dbt --quiet build" in shown
+    assert ".venv-duckdb2/bin/python -m common.run_dbt --quiet build" in shown
     assert ".venv/" not in shown
 
 

@@ -10,8 +10,9 @@ import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 
+from common.raw_zone import RunSummary
+from extract.landing import LandingZone
 from extract.load import load
-from extract.rawzone import RawZone, RunSummary
 
 PROJECT = Path(__file__).parents[2]
 WITHOUT_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test", "--no-write-json")
@@ -31,7 +32,7 @@ class Warehouse:
 
     def land(self, path: Path, table: str | None = None) -> RunSummary:
         """Land an archive, or as the only documents of a table what a file holds, little as that may be."""
-        return load(path, RawZone(self.raw_dir), table=table, lenient=True, allow_shrink=[table] if table else [])
+        return load(path, LandingZone(self.raw_dir), table=table, lenient=True, allow_shrink=[table] if table else [])
 
     def land_documents(self, table: str, documents: Sequence[str]) -> RunSummary:
         """Land JSON texts as the only documents of a table."""

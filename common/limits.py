@@ -4,9 +4,9 @@ import re
 
 import duckdb
 
-from extract.errors import ExtractError
-from extract.settings import setting
-from extract.text import visible
+from common.errors import CommandError
+from common.settings import setting
+from common.text import visible
 
 MEMORY, THREADS = "DUCKDB_MEMORY_LIMIT", "DUCKDB_THREADS"
 AMOUNT = re.compile(r" *([0-9]+(?:\.[0-9]+)?) *(?:[mgt](?:i?b)?|(?:mega|giga|tera)bytes?) *", re.IGNORECASE)
@@ -18,18 +18,18 @@ MOST_THREADS = 1024
 def limits(memory_limit: str) -> dict[str, str]:
     """Return what to set: `DUCKDB_MEMORY_LIMIT`, else `memory_limit`, and `DUCKDB_THREADS`, else nothing: one a core.
 
-    Raises ExtractError, which names the setting, for a value that DuckDB doesn't take.
+    Raises CommandError, which names the setting, for a value that DuckDB doesn't take.
     """
     found = {"memory_limit": memory_limit}
     if memory := setting(MEMORY):
         if not _is_amount(memory):
-            raise ExtractError(
+            raise CommandError(
                 f"{MEMORY}={visible(memory)} is no amount of memory that DuckDB can work with: write it as in 2GB"
             )
         found["memory_limit"] = memory
     if threads := setting(THREADS):
         if not (re.fullmatch(" *[0-9]{1,6} *", threads) and 0 < int(threads) <= MOST_THREADS):
-            raise ExtractError(
+            raise CommandError(
                 f"{THREADS}={visible(threads)} is no number of threads: write one from 1 to {MOST_THREADS}"
             )
         found["threads"] = threads.strip()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NoReturn, TextIO
 
-from extract.text import visible
+from common.text import visible
 
 TRACEBACK = "SHOW_TRACEBACK"
 TRACEBACK_HELP = f"an error that nobody foresaw is one line too; {TRACEBACK}=1 shows where in the code it arose"

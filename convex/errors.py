@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from extract.deployment import Deployment
-from extract.errors import ExtractError
-from extract.text import visible
+from common.errors import CommandError
+from common.text import visible
+from convex.deployment import Deployment
 
 PASSING = frozenset({408, 421, 425, 429, 500, 502, 503, 504})
 """What passes whatever code it has. Without a code, every other 5xx does too, and so does a 404."""
@@ -31,7 +31,7 @@ _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _OTHER_NAME = ("Hostname mismatch", "IP address mismatch")
 
 
-class ApiError(ExtractError):
+class ApiError(CommandError):
     """An answer that another try wouldn't change. `code` is Convex's name for it, empty where it isn't Convex's."""
 
     def __init__(self, status: int, code: str, message: str):
@@ -42,7 +42,7 @@ class ApiError(ExtractError):
         """Whether the deployment may have done what was asked, though nothing says so."""
 
 
-class NoAnswer(ExtractError):
+class NoAnswer(CommandError):
     """Nothing but what may pass came for as long as was asked."""
 
     def __init__(self, message: str, may_be_done: bool = True):
@@ -55,7 +55,7 @@ class Unreachable(NoAnswer):
     """The deployment never answered, and what came instead looks like a mistake in the settings."""
 
 
-class Unrest(ExtractError):
+class Unrest(CommandError):
     """The deployment wasn't at rest, or busy with something else, for as long as was waited: later it may be."""
 
 

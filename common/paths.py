@@ -3,13 +3,13 @@
 import re
 from pathlib import Path
 
-from extract.errors import ExtractError
+from common.errors import CommandError
 
 
 def path_of(name: str, text: str) -> Path:
     """Return the path that a setting or flag holds; `~/` is the home directory.
 
-    Raises ExtractError for any other `~` at the beginning: dbt knows no other home, and DuckDB takes it for yours.
+    Raises CommandError for any other `~` at the beginning: dbt knows no other home, and DuckDB takes it for yours.
     """
     if not text.startswith("~"):
         return Path(text)
@@ -17,8 +17,8 @@ def path_of(name: str, text: str) -> Path:
         try:
             return Path(text).expanduser()
         except RuntimeError as error:
-            raise ExtractError(f"{name}={text}: there is no home directory: write the path from / on") from error
-    raise ExtractError(f"{name}={text}: of ~ only ~/ is known, your own home directory: write the path from / on")
+            raise CommandError(f"{name}={text}: there is no home directory: write the path from / on") from error
+    raise CommandError(f"{name}={text}: of ~ only ~/ is known, your own home directory: write the path from / on")
 
 
 def as_pattern(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""`python -m extract.with_env COMMAND …`: run a command with the settings of `.env`, for dbt reads none itself.
+"""`python -m common.with_env COMMAND …`: run a command with the settings of `.env`, for dbt reads none itself.
 
 The rule is that of every other command: the environment goes before `.env`, and what is set but empty counts as unset.
 """
@@ -6,9 +6,9 @@ The rule is that of every other command: the environment goes before `.env`, and
 import os
 import sys
 
-from extract.command import become, guarded, say
-from extract.errors import ExtractError
-from extract.settings import env_file
+from common.command import become, guarded, say
+from common.errors import CommandError
+from common.settings import env_file
 
 PROGRAM = "with_env"
 
@@ -16,12 +16,12 @@ PROGRAM = "with_env"
 def main(arguments: list[str]) -> int:
     """Become the command. Returns only where that is impossible."""
     if not arguments:
-        say(f"usage: python -m extract.{PROGRAM} COMMAND …")
+        say(f"usage: python -m common.{PROGRAM} COMMAND …")
         return 2
     try:
         os.environ.update({name: value for name, value in env_file().items() if not os.environ.get(name)})
         become(arguments[0], arguments[1:])
-    except ExtractError as error:
+    except CommandError as error:
         say(f"{PROGRAM}: {error}")
     except OSError as error:
         say(f"{PROGRAM}: {arguments[0]} can't be run: {error.strerror}")

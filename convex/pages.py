@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from extract.rawzone import TableName
+from convex.tables import TableName
 
 NO_LONGER_KEPT = "the deployment no longer keeps the changes since the last sync"
 
@@ -82,7 +82,7 @@ class PageSource(Protocol):
     def fetch(self, cursor: str | None, tables: list[TableName]) -> tuple[Page, bytes | bytearray]:
         """Return the page after `cursor` (None: the first one of all), and its JSON text, which `decode_page` reads.
 
-        Raises CursorExpired where the deployment no longer has what came after the cursor, and ExtractError.
+        Raises CursorExpired where the deployment no longer has what came after the cursor, and CommandError.
         """
         ...
 

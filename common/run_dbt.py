@@ -1,4 +1,4 @@
-"""`python -m publish.run_dbt ARGUMENT…`: dbt as `make` runs it, with one line where dbt itself shows a traceback.
+"""`python -m common.run_dbt ARGUMENT…`: dbt as `make` runs it, with one line where dbt itself shows a traceback.
 
 dbt tells of a database that another process holds, of a folder that can't be written, of a full disk and of Ctrl-C by
 a traceback. It colours what it says in a pipe too; here only on a terminal, and never where `NO_COLOR` is set. What a
@@ -17,13 +17,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from extract.command import guarded, say
-from extract.errors import ExtractError
-from extract.paths import path_of
-from extract.settings import setting
-from extract.text import visible
-from publish.build import ARTIFACTS, database_path, kept_artifacts, target_path
-from publish.problems import holder, is_full_text, is_locked_text
+from common.command import guarded, say
+from common.dbt import ARTIFACTS, colours, database_path, kept_artifacts, target_path
+from common.errors import CommandError
+from common.paths import path_of
+from common.problems import holder, is_full_text, is_locked_text
+from common.settings import setting
+from common.text import visible
 
 _TIME = r"(?:\x1b\[\d*m)*(?:\d\d:\d\d:\d\d  )?"
 _TRACEBACK = re.compile(_TIME + r"Traceback \(most recent call last\):\s*")
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
         target, database = target_path(), database_path()
         places = {"DBT_TARGET_PATH": target, "DBT_LOG_PATH": _logs(), "DUCKDB_PATH": database}
         environment = {name: str(places[name]) for name in ("DBT_TARGET_PATH", "DBT_LOG_PATH") if setting(name)}
-    except ExtractError as error:
+    except CommandError as error:
         say(f"dbt: {error}")
         return 1
     for name, place in places.items():
@@ -109,11 +109,6 @@ def explanation(said: Sequence[str], database: Path, *, is_interrupted: bool = F
         last = next((line for line in reversed(said) if line.strip()), "")
         return f"dbt ended with an error of its own ({last.strip()}): see {_logs() / 'dbt.log'}"
     return None
-
-
-def colours() -> str:
-    """Return dbt's own flag: it colours what it says in a pipe too, and doesn't know `NO_COLOR`."""
-    return "--use-colors" if sys.stdout.isatty() and not os.environ.get("NO_COLOR") else "--no-use-colors"
 
 
 def is_writable(path: Path) -> bool:

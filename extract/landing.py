@@ -1,44 +1,29 @@
-"""The raw zone: immutable runs of Parquet files, each made visible by one atomic rename.
-
-<raw_dir>/<run_id>/<table>.parquet                  rows in the order of arrival
-<raw_dir>/<run_id>/<component>.<table>.parquet      outside the root component
-<raw_dir>/<run_id>/_rejected.parquet                lines that were set aside, with their bytes
-<raw_dir>/<run_id>/run.json                         what the run holds; the newest one is the zone's state
-<raw_dir>/.incoming/<run_id>/                       a run being written; nobody reads it
-<raw_dir>/.lock                                     held by the one process that writes a run
-<raw_dir>/.live.lock                                held by the one process that reads a deployment
-<raw_dir>/.syncing/                                 what a sync has received and not landed yet, see `extract.journal`
-<raw_dir>/.downloads/                               a snapshot on its way
-"""
+"""Landing: runs are written to the raw zone, and each is made visible by one atomic rename."""
 
 import fcntl
-import hashlib
 import json
-import os
-import re
 import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from extract import __version__
-from extract.documents import DOCUMENT_SCHEMA, Reason, as_binaries
-from extract.errors import ExtractError
+from common.errors import CommandError
+from common.files import fingerprint, sync_to_disk
+from common.raw_zone import REJECTED_FILE, RUN_FILE, RUN_ID, RawZone, Reason, RunSummary, TableSummary
+from convex.tables import TableName
+from extract.documents import DOCUMENT_SCHEMA, as_binaries
 from extract.vanishing import check_losses
 
-RUN_FILE = "run.json"
 LIVE_LOCK = ".live.lock"
-REJECTED_FILE = "_rejected.parquet"
 ROW_GROUP_ROWS = 100_000
 ROW_GROUP_BYTES = 64 * 1024 * 1024
 LARGE_BYTES = 8 * 1024 * 1024
@@ -66,192 +51,13 @@ REJECTED_SCHEMA = pa.schema(
     ]
 )
 
-DEPLOYMENT_SOURCES = frozenset({"snapshot", "data_sync", "streaming_export"})
-"""The types of `source` whose name is a deployment's address; that of others is a file's."""
-_SNAPSHOT_NAME = re.compile(r"snapshot_(.+)_\d{18,19}(?: \(\d+\))?\.zip")
-"""The name that Convex gives to a download: that of the deployment, and the time of the snapshot."""
-_RUN_ID = re.compile(r"(\d{8}T\d{6})Z-(\d{6})?")
-_TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-_COMPONENT = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_.]{1,64}")
 
-
-@dataclass(frozen=True, order=True)
-class TableName:
-    """A Convex table: component path (`""` for the root, `a/b` for a component in a component) and table name."""
-
-    component: str
-    table: str
-
-    def __post_init__(self) -> None:
-        parts = self.component.split("/") if self.component else []
-        is_valid = _TABLE.fullmatch(self.table) and f"{self.table}.parquet" != REJECTED_FILE
-        if not is_valid or not all(_COMPONENT.fullmatch(part) for part in parts):
-            raise ValueError(f"{self.component}/{self.table} can't be the name of a Convex table")
-
-    @classmethod
-    def parse(cls, text: str) -> "TableName":
-        """Read what `str` writes. Raises ValueError if it is no name of a table."""
-        component, _, table = text.rpartition(".")
-        return cls(component.replace(".", "/").replace("%2E", "."), table)
-
-    def __str__(self) -> str:
-        """Return `table`, or `component.table`; a dot inside a component's own name is written `%2E`."""
-        parts = self.component.split("/") if self.component else []
-        return ".".join([*(part.replace(".", "%2E") for part in parts), self.table])
-
-
-@dataclass
-class TableSummary:
-    """What a run holds of one table. `bytes` and `sha256` are those of the Parquet file."""
-
-    name: str
-    component: str
-    table: str
-    format: str
-    rows: int = 0
-    deletes: int = 0
-    deletes_so_far: int | None = None
-    """Of a folded run: the deletions that landed in the runs that it stands for, whatever it still has of them."""
-    document_bytes: int = 0
-    blank_lines: int = 0
-    rejected: dict[Reason, int] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    file: str = ""
-    bytes: int = 0
-    sha256: str = ""
-
-    @property
-    def landed_deletes(self) -> int:
-        """The deletions that landed in the run, or in the runs that it stands for."""
-        return self.deletes if self.deletes_so_far is None else self.deletes_so_far
-
-
-@dataclass
-class RunSummary:
-    """The content of `run.json`."""
-
-    run_id: str
-    kind: Literal["full", "incremental"]
-    started_at: str
-    source: dict[str, Any]
-    snapshot_ts: int | None
-    """Time of the snapshot in nanoseconds since 1970, where it is known."""
-    finished_at: str = ""
-    tool: str = f"palette-analytics-extract/{__version__}"
-    cursor: str | None = None
-    """Where the next sync goes on; None where it can't."""
-    sync: dict[str, Any] | None = None
-    """What else the next sync has to know, see `extract.sync`."""
-    tables: list[TableSummary] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def rejected(self) -> int:
-        """Number of lines set aside in all tables."""
-        return sum(sum(table.rejected.values()) for table in self.tables)
-
-    @property
-    def bytes(self) -> int:
-        """Bytes of the tables' files."""
-        return sum(table.bytes for table in self.tables)
-
-    @property
-    def is_sample(self) -> bool:
-        """Tell whether made-up data landed in the run, or in one that it stands for: see `extract.sample`."""
-        return bool(self.source.get("sample"))
-
-    @property
-    def origin(self) -> str:
-        """Where the newest of its data came from: the name of a deployment, else its host and port, else `file`."""
-        if self.is_folded:
-            place = self.source.get("origin") or urlsplit((self.sync or {}).get("url", "")).netloc
-        elif self.source["type"] in DEPLOYMENT_SOURCES:
-            place = str(self.source.get("name", ""))
-        else:
-            found = _SNAPSHOT_NAME.fullmatch(str(self.source.get("name", "")))
-            place = found[1] if found else ""
-        place = place.lower()
-        return (place.split(".")[0] if place.endswith(".convex.cloud") else place) or "file"
-
-    @property
-    def is_folded(self) -> bool:
-        """Tell whether the run was folded from others, see `extract.compact`."""
-        return self.source["type"] == "compact"
-
-    @property
-    def forgets_deleted(self) -> bool:
-        """Tell whether the deleted documents of the runs that it stands for are gone, see `extract.compact`."""
-        return self.is_folded and "last" not in self.source
-
-    @property
-    def stands_from(self) -> str:
-        """The first of the runs that this one stands for, up to itself. Empty: it stands for all before it."""
-        return self.source.get("first", "") if self.is_folded else self.run_id
-
-    @property
-    def stands_to(self) -> str:
-        """The run whose state this one leaves: itself, or the last one that landed of those that it stands for."""
-        return self.source.get("last", self.run_id) if self.is_folded else self.run_id
-
-    @classmethod
-    def from_json(cls, text: str) -> "RunSummary":
-        """Read a `run.json`. Raises ValueError, KeyError or TypeError if it isn't one."""
-        content = json.loads(text)
-        tables = [TableSummary(**table) for table in content.pop("tables")]
-        summary = cls(**content, tables=tables)
-        datetime.fromisoformat(summary.finished_at)
-        return summary
-
-
-class ZoneBusy(ExtractError):
+class ZoneBusy(CommandError):
     """Another process holds the lock."""
 
 
-class RawZone:
-    """The directory that holds the runs."""
-
-    def __init__(self, directory: Path):
-        self.directory = directory
-
-    def run_ids(self) -> list[str]:
-        """Return the ids of the visible runs, oldest first."""
-        if not self.directory.is_dir():
-            return []
-        names = (path.parent.name for path in self.directory.glob(f"*/{RUN_FILE}"))
-        return sorted(name for name in names if _RUN_ID.match(name))
-
-    def runs(self) -> list[RunSummary]:
-        """Return the summaries of the visible runs, oldest first. Raises ExtractError if one can't be read."""
-        return self.summaries(self.run_ids())
-
-    def summaries(self, run_ids: Iterable[str]) -> list[RunSummary]:
-        """Return the summaries of these runs, without those that are gone. Raises ExtractError if one can't be read."""
-        summaries = []
-        for run_id in run_ids:
-            try:
-                summaries.append(self._summary(run_id))
-            except ExtractError:
-                if (self.directory / run_id).exists():
-                    raise  # otherwise it was folded and deleted just now
-        return summaries
-
-    def standing_runs(self) -> list[RunSummary]:
-        """Return the summaries of the runs that no later one stands for, oldest first: the state is what they say.
-
-        Those that were folded aren't even read. Raises ExtractError if one can't be read.
-        """
-        while True:
-            standing: list[RunSummary] = []
-            try:
-                for run_id in reversed(self.run_ids()):
-                    if not standing or run_id < standing[-1].stands_from:
-                        standing.append(self._summary(run_id))
-            except ExtractError:
-                if (self.directory / run_id).exists():
-                    raise
-                continue  # it was folded and deleted just now: what stands for it is there
-            return standing[::-1]
+class LandingZone(RawZone):
+    """The raw zone, for those who write to it."""
 
     def files(self, runs: Iterable[RunSummary]) -> dict[TableName, list[Path]]:
         """Return the files of each table in these runs, in their order."""
@@ -261,23 +67,6 @@ class RawZone:
                 name = TableName(table.component, table.table)
                 files.setdefault(name, []).append(self.directory / run.run_id / table.file)
         return files
-
-    def _summary(self, run_id: str) -> RunSummary:
-        path = self.directory / run_id / RUN_FILE
-        try:
-            return RunSummary.from_json(path.read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise ExtractError(f"{path} is gone: restore it, or delete the run's folder") from error
-        except OSError as error:  # the run may be whole
-            raise ExtractError(f"{path} can't be read ({error.strerror}): see that this user may read it") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            reason = f"it holds no {error}" if isinstance(error, KeyError) else error
-            raise ExtractError(f"{path} can't be read ({reason}): restore it, or delete the run's folder") from error
-
-    def newest(self) -> RunSummary | None:
-        """Return the newest visible run's summary. Raises ExtractError if it can't be read."""
-        run_ids = self.run_ids()
-        return self._summary(run_ids[-1]) if run_ids else None
 
     def delete(self, run_id: str) -> None:
         """Delete a run, which is invisible from the first moment. The zone's lock has to be held."""
@@ -297,7 +86,7 @@ class RawZone:
     ) -> Generator["RunWriter"]:
         """Write a run: visible when the block ends, gone without a trace when it raises.
 
-        Raises ExtractError if the disk refuses, or a table would lose most of its rows that `allow_shrink` doesn't
+        Raises CommandError if the disk refuses, or a table would lose most of its rows that `allow_shrink` doesn't
         name; and ZoneBusy if another process is writing to the zone; with `waits`, waits until that one is done.
         """
         with self.lock(waits=waits):
@@ -322,7 +111,7 @@ class RawZone:
                 sync_to_disk(self.directory)
             except (OSError, sqlite3.Error) as error:
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-                raise ExtractError(
+                raise CommandError(
                     f"can't write to {self.directory}: {reason}. Nothing was landed; free some space, "
                     "or choose another place with RAW_DIR, and run the command again"
                 ) from error
@@ -339,7 +128,7 @@ class RawZone:
             self.directory.mkdir(parents=True, exist_ok=True)
             file = (self.directory / name).open("a+")
         except OSError as error:
-            raise ExtractError(f"can't write to {self.directory}: {error.strerror}; set RAW_DIR") from error
+            raise CommandError(f"can't write to {self.directory}: {error.strerror}; set RAW_DIR") from error
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
@@ -348,7 +137,7 @@ class RawZone:
                     f"another process is writing to {self.directory}: wait until it is done, then try again"
                 ) from error
             except OSError as error:
-                raise ExtractError(
+                raise CommandError(
                     f"{self.directory / name} can't be locked ({error.strerror}): set RAW_DIR to a disk that has locks"
                 ) from error
             yield
@@ -569,23 +358,8 @@ class TableWriter:
 
 def _stamp(run_id: str) -> datetime | None:
     """Return the time in a run's id; None where it is none that can be counted on from."""
-    match = _RUN_ID.match(run_id)
+    match = RUN_ID.match(run_id)
     try:
         return datetime.strptime(f"{match[1]}{match[2] or 999999}+0000", "%Y%m%dT%H%M%S%f%z") if match else None
     except ValueError:
         return None
-
-
-def fingerprint(path: Path) -> tuple[int, str]:
-    """Return a file's bytes and SHA-256."""
-    with path.open("rb") as file:
-        return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def sync_to_disk(path: Path) -> None:
-    """Have the system write what it holds of a file or a directory."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,11 +1,11 @@
-"""The one error that a user of the extractor sees."""
+"""The one error that a user of a command sees."""
 
 import re
 
 _INTERRUPTED = re.compile(r"(?:^|: )(?:Query interrupted|Interrupted!|Interrupted system call)")
 
 
-class ExtractError(Exception):
+class CommandError(Exception):
     """What went wrong and what to do about it, in one line."""
 
 

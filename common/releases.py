@@ -13,10 +13,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from extract.paths import path_of
-from extract.rawzone import sync_to_disk
-from extract.settings import setting
-from publish.errors import PublishError
+from common.errors import CommandError
+from common.files import sync_to_disk
+from common.paths import path_of
+from common.settings import setting
 
 DEFAULT_PUBLISH_DIR = "data/published"
 CURRENT = "current"
@@ -27,13 +27,13 @@ BUILD_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{12}")
 def publish_dir(flag: str | None) -> Path:
     """Return where the sets are: `--publish-dir`, else `PUBLISH_DIR`, else `data/published`.
 
-    Raises ExtractError, or PublishError where no database can be written.
+    Raises CommandError where no database can be written.
     """
     name, text = ("--publish-dir", flag) if flag else ("PUBLISH_DIR", setting("PUBLISH_DIR") or DEFAULT_PUBLISH_DIR)
     path = path_of(name, text)
     if "?" in str(path.absolute()):
         reason = "DuckDB can write no database below a folder with a ? in its name"
-        raise PublishError(f"{name}={text}: {reason}: choose another")
+        raise CommandError(f"{name}={text}: {reason}: choose another")
     return path
 
 
@@ -56,31 +56,31 @@ class PublishedSets:
         return link.readlink().name if link.is_symlink() else None
 
     def find(self, name: str | None) -> Path:
-        """Return the directory of a set: a build id, or a path; without one, the current set. Raises PublishError."""
+        """Return the directory of a set: a build id, or a path; without one, the current set. Raises CommandError."""
         if name is None:
             current = self.current()
             if current is None:
-                raise PublishError(
+                raise CommandError(
                     f"{self.directory} holds no published set yet: run make build (or dbt build, python -m publish)"
                 )
             return self.directory / current
         for path in (self.directory / name, Path(name)):
             if path.is_dir():
                 return path.resolve()
-        raise PublishError(f"there is no set {name} in {self.directory}: it holds {', '.join(self.ids()) or 'none'}")
+        raise CommandError(f"there is no set {name} in {self.directory}: it holds {', '.join(self.ids()) or 'none'}")
 
     @contextmanager
     def lock(self) -> Generator[None]:
         """Hold the lock, which the system lets go of when the process ends, and clear what a crash has left.
 
-        Raises PublishError if another process holds it.
+        Raises CommandError if another process holds it.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         with (self.directory / ".lock").open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise PublishError(
+                raise CommandError(
                     f"another process is publishing to {self.directory}: wait until it is done, then try again"
                 ) from error
             shutil.rmtree(self._incoming, ignore_errors=True)

@@ -12,11 +12,11 @@ from typing import Annotated, Any
 
 import msgspec
 
-from extract.client import Client
-from extract.errors import ExtractError
-from extract.rawzone import TableName
-from extract.text import visible
-from extract.trouble import not_permitted
+from common.errors import CommandError
+from common.text import visible
+from convex.client import Client
+from convex.errors import not_permitted
+from convex.tables import TableName
 
 RESTING = frozenset({"uploaded", "waiting_for_confirmation"})
 FAILED = frozenset({"failed", "canceled", "cancelled"})
@@ -30,11 +30,11 @@ _NO_COMPONENT = re.compile(r"Component .*not found", re.IGNORECASE)
 ALL_ITEMS = {"cursor": None, "numItems": 10_000}
 
 
-class FunctionError(ExtractError):
+class FunctionError(CommandError):
     """A system function of the deployment failed."""
 
 
-class FunctionMissing(ExtractError):
+class FunctionMissing(CommandError):
     """The deployment doesn't have the system function: it is older than the function is."""
 
 
@@ -121,7 +121,7 @@ class _Import(msgspec.Struct):
 
 
 class Queries:
-    """Asks a deployment's system functions. Each method raises ExtractError for an answer of another form.
+    """Asks a deployment's system functions. Each method raises CommandError for an answer of another form.
 
     Each raises FunctionError where the function fails, FunctionMissing where the backend is too old to have it, and
     ApiError where the key may not ask it.
@@ -194,7 +194,7 @@ class Queries:
             if isinstance(answer, _Value):
                 return msgspec.convert(answer.value, kind)
         except msgspec.ValidationError as error:
-            raise ExtractError(
+            raise CommandError(
                 f"{deployment.url} answers {path} in a form that isn't known ({error}): upgrade the backend, "
                 "or this project"
             ) from error
@@ -219,7 +219,7 @@ class Queries:
         try:
             return TableName(component, table)
         except ValueError as error:
-            raise ExtractError(f"{self._client.deployment.url} names a table that can't be one: {error}") from None
+            raise CommandError(f"{self._client.deployment.url} names a table that can't be one: {error}") from None
 
 
 def first_line(message: str) -> str:

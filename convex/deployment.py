@@ -9,9 +9,9 @@ from urllib.parse import SplitResult, urlsplit
 
 import httpx
 
-from extract.errors import ExtractError
-from extract.settings import setting
-from extract.text import without_password
+from common.errors import CommandError
+from common.settings import setting
+from common.text import without_password
 
 CLOUD_URL, SELF_HOSTED_URL = URLS = ("CONVEX_URL", "CONVEX_SELF_HOSTED_URL")
 CLOUD_KEY, SELF_HOSTED_KEY = KEYS = ("CONVEX_DEPLOY_KEY", "CONVEX_SELF_HOSTED_ADMIN_KEY")
@@ -60,16 +60,16 @@ class Deployment:
 
 
 def deployment_of_settings(url: str | None = None, keys: tuple[str, ...] = KEYS) -> Deployment:
-    """Return the deployment that `url`, the environment and `.env` name. Raises ExtractError if they don't suffice."""
+    """Return the deployment that `url`, the environment and `.env` name. Raises CommandError if they don't suffice."""
     url_setting, address = _address("--url", url) if url else _one_of(URLS, _address)
     if not address:
-        raise ExtractError(
+        raise CommandError(
             f"which deployment? Set {CLOUD_URL} (https://NAME.convex.cloud) or {SELF_HOSTED_URL} "
             "(http://127.0.0.1:3210) in the environment or in .env, or give --url"
         )
     key_setting, key = _one_of(keys, _key)
     if not key:
-        raise ExtractError(_missing_key(keys, url_setting, address))
+        raise CommandError(_missing_key(keys, url_setting, address))
     _check_that_they_match(key, key_setting, address)
     return Deployment(address, key, key_setting, url_setting)
 
@@ -82,7 +82,7 @@ def normalised(url: str) -> str:
     """
     try:
         return _address("", url)[1]
-    except ExtractError:
+    except CommandError:
         return url
 
 
@@ -90,7 +90,7 @@ def _one_of(names: tuple[str, ...], checked: Callable[[str, str], tuple[str, str
     """Return the name and the checked value of the setting that is given; nothing where none is."""
     given = [checked(name, value) for name in names if (value := setting(name))]
     if len({value for _, value in given}) > 1:
-        raise ExtractError(f"{' and '.join(names)} are both set, and differ: unset one of them")
+        raise CommandError(f"{' and '.join(names)} are both set, and differ: unset one of them")
     return given[0] if given else ("", "")
 
 
@@ -98,36 +98,36 @@ def _one_of(names: tuple[str, ...], checked: Callable[[str, str], tuple[str, str
 
 
 def _address(name: str, text: str) -> tuple[str, str]:
-    """Return the setting's name, and the address in its normal form. Raises ExtractError, without what is secret."""
+    """Return the setting's name, and the address in its normal form. Raises CommandError, without what is secret."""
     text = text.strip()
     if "|" in text:
-        raise ExtractError(f"{name} holds what looks like a key, where an address belongs: {LOOKS_LIKE}")
+        raise CommandError(f"{name} holds what looks like a key, where an address belongs: {LOOKS_LIKE}")
     _refuse_odd_characters(name, text)
     shown = f"{name}: {without_password(text)}"
     try:
         parts = urlsplit(text)
         _ = parts.port
     except ValueError:
-        raise ExtractError(f"{shown} can't be read as an address: {LOOKS_LIKE}") from None
+        raise CommandError(f"{shown} can't be read as an address: {LOOKS_LIKE}") from None
     if parts.username or parts.password or "@" in parts.netloc:
-        raise ExtractError(f"{name}: the address holds a name or a password: leave them out, the key is enough")
+        raise CommandError(f"{name}: the address holds a name or a password: leave them out, the key is enough")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ExtractError(f"{shown} is no address: it has to begin with https://, as in https://NAME.convex.cloud")
+        raise CommandError(f"{shown} is no address: it has to begin with https://, as in https://NAME.convex.cloud")
     host = _host(shown, parts.hostname)
     _refuse_other_places(shown, host)
     if parts.query or parts.fragment or text.endswith(("?", "#")):
-        raise ExtractError(f"{shown}: {parts.scheme}://{parts.netloc} is enough of an address: leave out what follows")
+        raise CommandError(f"{shown}: {parts.scheme}://{parts.netloc} is enough of an address: leave out what follows")
     return name, _checked_by_httpx(shown, f"{parts.scheme}://{_place(shown, host, parts)}{parts.path.rstrip('/')}")
 
 
 def _refuse_odd_characters(name: str, text: str) -> None:
     if text[:1] and (text[0] in _QUOTES or text[-1] in _QUOTES):
-        raise ExtractError(f"{name} is in quotes, which are no part of an address: set it without them")
+        raise CommandError(f"{name} is in quotes, which are no part of an address: set it without them")
     if "\\" in text:
-        raise ExtractError(f"{name} holds a \\ where an address has a /: {LOOKS_LIKE}")
+        raise CommandError(f"{name} holds a \\ where an address has a /: {LOOKS_LIKE}")
     for place, character in enumerate(text, 1):
         if not character.isprintable() or character.isspace() or character in _QUOTES + "<>{}^":
-            raise ExtractError(
+            raise CommandError(
                 f"{name}: its character {place} is {_described(character)}, which no address has: "
                 "type the address anew, or copy it from where it is plain text"
             )
@@ -143,21 +143,21 @@ def _host(shown: str, host: str) -> str:
         try:
             return f"[{ipaddress.IPv6Address(host)}]"
         except ValueError:
-            raise ExtractError(f"{shown} can't be read as an address: {host} is no IPv6 address") from None
+            raise CommandError(f"{shown} can't be read as an address: {host} is no IPv6 address") from None
     if not host.isascii():
         try:
             host = httpx.URL(f"http://{host}").raw_host.decode("ascii")
         except (httpx.InvalidURL, UnicodeError):
             odd = "".join(f" ({_described(c)})" for c in host if not (c.isascii() or c.isalnum()))
-            raise ExtractError(
+            raise CommandError(
                 f"{shown} can't be read as an address: its host holds letters{odd} that no host's name can have"
             ) from None
     host = host.lower().removesuffix(".")
     if not _HOST.fullmatch(host):
         why = "has an empty part between two dots" if ".." in f".{host}." else "holds what no host's name can have"
-        raise ExtractError(f"{shown} can't be read as an address: its host {why}")
+        raise CommandError(f"{shown} can't be read as an address: its host {why}")
     if len(host) > _LONGEST_HOST or max(map(len, host.split("."))) > _LONGEST_LABEL:
-        raise ExtractError(
+        raise CommandError(
             f"{shown} can't be read as an address: no host's name is longer than {_LONGEST_HOST}, and no part of it "
             f"longer than {_LONGEST_LABEL} characters"
         )
@@ -166,15 +166,15 @@ def _host(shown: str, host: str) -> str:
 
 def _place(shown: str, host: str, parts: SplitResult) -> str:
     if parts.port == 0:
-        raise ExtractError(f"{shown} can't be read as an address: no server has port 0")
+        raise CommandError(f"{shown} can't be read as an address: no server has port 0")
     return host if parts.port in (None, _DEFAULT_PORTS[parts.scheme]) else f"{host}:{parts.port}"
 
 
 def _refuse_other_places(shown: str, host: str) -> None:
     if host.endswith(".convex.site"):
-        raise ExtractError(f"{shown} serves HTTP actions only: the data is at https://{host.removesuffix('site')}cloud")
+        raise CommandError(f"{shown} serves HTTP actions only: the data is at https://{host.removesuffix('site')}cloud")
     if host == "dashboard.convex.dev":
-        raise ExtractError(
+        raise CommandError(
             f"{shown} is the dashboard: the deployment's own address is under Settings, URL and Deploy Key"
         )
 
@@ -184,7 +184,7 @@ def _checked_by_httpx(shown: str, address: str) -> str:
     try:
         _ = httpx.URL(address).host
     except (httpx.InvalidURL, UnicodeError):
-        raise ExtractError(f"{shown} can't be read as an address: {LOOKS_LIKE}") from None
+        raise CommandError(f"{shown} can't be read as an address: {LOOKS_LIKE}") from None
     return address
 
 
@@ -195,16 +195,16 @@ def _key(name: str, key: str) -> tuple[str, str]:
     """Check the shapes of keys (convex-backend, `crates/common/src/types/admin_key.rs`). No message shows the key."""
     key = key.strip()
     if key[:1] and (key[0] in _QUOTES or key[-1] in _QUOTES):
-        raise ExtractError(f"{name}: the key is in quotes, which are no part of it: set it without them")
+        raise CommandError(f"{name}: the key is in quotes, which are no part of it: set it without them")
     if re.match("https?://", key, re.IGNORECASE):
-        raise ExtractError(f"{name} holds an address, where the key belongs")
+        raise CommandError(f"{name} holds an address, where the key belongs")
     if key and (not _KEY.fullmatch(key) or key.startswith("<")):
-        raise ExtractError(
+        raise CommandError(
             f"{name}: the key holds characters that no key has: copy it again, and quote it for the shell"
         )
     kind, *names = _names_of(key)
     if kind == "project" or (kind == "preview" and len(names) > 1):
-        raise ExtractError(
+        raise CommandError(
             f"{name}: the key is a {kind} key, which names no single deployment: "
             "make a deploy key of the deployment itself"
         )
@@ -229,7 +229,7 @@ def _missing_key(keys: tuple[str, ...], url_setting: str, address: str) -> str:
 def _check_that_they_match(key: str, key_setting: str, address: str) -> None:
     host, names = _CLOUD_HOST.fullmatch(urlsplit(address).hostname or ""), _names_of(key)[1:]
     if host and names and names[-1] != host["name"]:
-        raise ExtractError(
+        raise CommandError(
             f"the key in {key_setting} is one of {names[-1][:100]}, but the address is that of {host['name']}: "
             "they must match"
         )

@@ -17,8 +17,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from extract.command import say
-from extract.text import visible
+from common.command import say
+from common.text import visible
 
 Report = Callable[[str, int, int], None]
 """Told of a task, how much of it is done, and how much there is."""

@@ -5,11 +5,11 @@ from typing import Any
 
 import msgspec
 
-from extract.backend import lacks_data_sync
-from extract.client import ApiError, Client
-from extract.errors import ExtractError
-from extract.pages import NO_LONGER_KEPT, CursorExpired, Page, decode_page, selection_of
-from extract.rawzone import TableName
+from common.errors import CommandError
+from convex.backend import lacks_data_sync
+from convex.client import ApiError, Client
+from convex.pages import NO_LONGER_KEPT, CursorExpired, Page, decode_page, selection_of
+from convex.tables import TableName
 
 PATH = "/api/v1/data/sync"
 
@@ -41,7 +41,7 @@ class DataSync:
                 is_missing=lacks_data_sync(self._client),
             )
         except msgspec.ValidationError as error:
-            raise ExtractError(
+            raise CommandError(
                 f"{self._client.deployment.url} answers {PATH} in another form than that of 2026-07-21 ({error}): "
                 "upgrade the backend, or this project"
             ) from error
@@ -49,7 +49,7 @@ class DataSync:
             if error.code == "DataSyncCursorExpired":
                 raise CursorExpired(NO_LONGER_KEPT) from error
             if error.code == "InvalidDataSyncCursor":
-                raise ExtractError(
+                raise CommandError(
                     f"{error}. The deployment was restored from a backup or moved: if it is still the right one, "
                     "begin again with python -m extract sync --full"
                 ) from error

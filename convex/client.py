@@ -1,6 +1,6 @@
 """HTTP to a Convex deployment: one pool of connections, time limits, retries, and downloads that go on where they were.
 
-What an answer means, and whether another try is worth it, is in `extract.trouble`.
+What an answer means, and whether another try is worth it, is in `convex.errors`.
 """
 
 import json
@@ -19,10 +19,9 @@ from typing import Any, TypeVar
 import httpx
 import msgspec
 
-from extract import __version__
-from extract.deployment import Deployment
-from extract.network import http_client
-from extract.trouble import (
+from common import __version__
+from convex.deployment import Deployment
+from convex.errors import (
     ApiError,
     NoAnswer,
     NotFound,
@@ -33,6 +32,7 @@ from extract.trouble import (
     unreadable,
     web_page,
 )
+from convex.network import http_client
 
 __all__ = ["ApiError", "Client", "NoAnswer", "Unreachable", "read_nothing"]
 

@@ -19,8 +19,8 @@ import httpcore
 import httpx
 from socksio.exceptions import SOCKSError
 
-from extract.errors import ExtractError
-from extract.text import visible, without_password
+from common.errors import CommandError
+from common.text import visible, without_password
 
 PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -40,12 +40,12 @@ class Proxy:
         return f"{self.variable}={without_password(self.url)}"
 
     def checked(self, context: ssl.SSLContext) -> httpx.Proxy:
-        """Return it as the client takes it. Raises ExtractError if it is none."""
+        """Return it as the client takes it. Raises CommandError if it is none."""
         scheme = self.url.partition("://")[0].lower()
         if scheme not in PROXY_SCHEMES:
             hint = ", which is SOCKS 4 to some and SOCKS 5 to others" if scheme == "socks" else ""
             known = ", ".join(f"{name}://" for name in PROXY_SCHEMES)
-            raise ExtractError(
+            raise CommandError(
                 f"{self}: {visible(scheme)}:// is no kind of proxy that is known{hint}: use {known}, or unset it"
             )
         try:
@@ -55,14 +55,14 @@ class Proxy:
         except (httpx.InvalidURL, ValueError):
             host, port, proxy = "", None, None
         if not proxy or not host or re.search(r"[\s%]", host) or (port is not None and not 0 < port < 65536):
-            raise ExtractError(f"{self} is no proxy's address: write {scheme}://HOST:PORT, or unset it")
+            raise CommandError(f"{self} is no proxy's address: write {scheme}://HOST:PORT, or unset it")
         return proxy
 
 
 def http_client(url: str, headers: Mapping[str, str], timeout: httpx.Timeout) -> httpx.Client:
     """Return a client for one address, which keeps to the environment's proxies and certificates.
 
-    Raises ExtractError, which names the variable, if a value can't be used.
+    Raises CommandError, which names the variable, if a value can't be used.
     """
     proxy = proxy_for(url)
     transport = _Transport(_trusted_authorities(), proxy)
@@ -200,7 +200,7 @@ def _trusted_authorities() -> ssl.SSLContext:
     except OSError as error:
         key_log = os.environ.get(KEY_LOG)
         if key_log and error.filename == key_log:
-            raise ExtractError(f"{KEY_LOG}={visible(key_log)} can't be written ({error.strerror}): unset it") from error
+            raise CommandError(f"{KEY_LOG}={visible(key_log)} can't be written ({error.strerror}): unset it") from error
         raise _no_certificates(CERTIFICATES[0], file or certifi.where(), error) from error
 
 
@@ -211,15 +211,15 @@ def _check_folder(folders: str) -> None:
     except OSError as error:
         raise _no_certificates(CERTIFICATES[1], folders, error) from error
     if not any(map(_HASHED.fullmatch, names)):
-        raise ExtractError(
+        raise CommandError(
             f"{CERTIFICATES[1]}={visible(folders)} holds no certificate with a name that OpenSSL looks for: run "
             f"openssl rehash on it, or name a file of certificates with {CERTIFICATES[0]}"
         )
 
 
-def _no_certificates(variable: str, value: str, error: OSError) -> ExtractError:
+def _no_certificates(variable: str, value: str, error: OSError) -> CommandError:
     reason = "no certificate in PEM form is in it" if isinstance(error, ssl.SSLError) else str(error.strerror).lower()
-    return ExtractError(
+    return CommandError(
         f"{variable}={visible(value)} can't be used ({reason}): "
         "name what holds the certificates of your authority, or unset it"
     )

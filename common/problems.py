@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from extract.errors import first_line, raise_if_interrupted
+from common.errors import first_line, raise_if_interrupted
 
 _HOLDER = re.compile(
     r"Conflicting lock is held in (?P<program>.+?) \(PID (?P<pid>\d+)\)(?: by user (?P<user>\S+?))?[.\s]"

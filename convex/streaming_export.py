@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from extract.backend import lacks_older_api
-from extract.client import ApiError, Client
-from extract.errors import ExtractError
-from extract.pages import (
+from common.errors import CommandError
+from convex.backend import lacks_older_api
+from convex.client import ApiError, Client
+from convex.pages import (
     NO_LONGER_KEPT,
     CursorExpired,
     Page,
@@ -26,8 +26,8 @@ from extract.pages import (
     decode_page,
     selection_of,
 )
-from extract.queries import OLDEST_BACKEND
-from extract.rawzone import TableName
+from convex.system_queries import OLDEST_BACKEND
+from convex.tables import TableName
 
 FORMAT = "convex_encoded_json"
 METADATA = ("_component", "_table", "_ts", "_deleted")
@@ -85,7 +85,7 @@ class StreamingExport:
         try:
             page = self._snapshot(position, tables) if position.delta is None else self._deltas(position.delta, tables)
         except msgspec.ValidationError as error:
-            raise ExtractError(
+            raise CommandError(
                 f"{self._client.deployment.url} answers in a form that isn't known ({error}): upgrade the backend, "
                 "or this project"
             ) from error
@@ -137,7 +137,7 @@ class StreamingExport:
                     "the deployment's changes can't be followed on (409), as after an import"
                 ) from error
             if error.status == HTTPStatus.NOT_FOUND and not error.code:
-                raise ExtractError(
+                raise CommandError(
                     f"{self._client.deployment.url} has no API that tells of changes: upgrade the backend, of which "
                     f"{OLDEST_BACKEND} is the oldest that is supported, or land a whole export with "
                     "python -m extract snapshot"

@@ -1,28 +1,54 @@
 """manifest.json: what a published set is made of, and whether it still is."""
 
 import json
-import subprocess
 import zipfile
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 import pyarrow.parquet as pq
 
-from extract import __version__
-from extract.rawzone import fingerprint
-from publish.build import Build, SourceRun
-from publish.database import STORAGE_VERSION
-from publish.errors import PublishError
-from publish.losses import Shrunk
-from publish.problems import remedy
-from publish.sql import quoted
+from common.errors import CommandError
+from common.files import fingerprint
+from common.problems import remedy
+from common.sql import quoted
 
 MANIFEST = "manifest.json"
 SAMPLE_RESULTS = 1812
 """The answers in the bundled sample."""
+Reason = Literal["allowed", "deleted", "not guarded"]
+_REASONS: dict[Reason, str] = {
+    "allowed": "as --allow-shrink says",
+    "deleted": "and as many documents were deleted since",
+    "not guarded": "which nothing stops, as it counts no documents",
+}
+
+
+@dataclass(frozen=True)
+class SourceRun:
+    """A run of the raw zone that went into the build. `snapshot_ts` is in nanoseconds since 1970."""
+
+    run_id: str
+    kind: str
+    snapshot_ts: int | None
+    source_type: str
+    source_name: str
+    is_sample: bool = False
+    """Made-up data landed in it, see `extract.sample`."""
+
+
+@dataclass(frozen=True)
+class Shrunk:
+    """A table that lost most of its rows since the last release, and why it was published all the same."""
+
+    table: str
+    before: int
+    after: int
+    reason: Reason
+
+    def __str__(self) -> str:
+        return f"{self.table} shrinks from {self.before:,} to {self.after:,} rows, {_REASONS[self.reason]}"
 
 
 @dataclass(frozen=True)
@@ -65,7 +91,7 @@ class Manifest:
 
     @classmethod
     def read(cls, directory: Path) -> "Manifest":
-        """Read the one of a set. Raises PublishError if it can't be read."""
+        """Read the one of a set. Raises CommandError if it can't be read."""
         path = directory / MANIFEST
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
@@ -75,11 +101,11 @@ class Manifest:
             content.setdefault("is_sample", _was_sample(content))
             return cls(**content)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise PublishError(f"{path} can't be read, as it isn't there: publish anew with make build") from error
+            raise CommandError(f"{path} can't be read, as it isn't there: publish anew with make build") from error
         except OSError as error:
-            raise PublishError(f"{path} can't be read ({error.strerror}): {remedy(error)}") from error
+            raise CommandError(f"{path} can't be read ({error.strerror}): {remedy(error)}") from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise PublishError(
+            raise CommandError(
                 f"{path} can't be read ({error}): publish anew with dbt build, python -m publish"
             ) from error
 
@@ -90,26 +116,6 @@ def _was_sample(content: dict[str, Any]) -> bool:
     return "convex-export.zip" in names and content["counts"].get("results") == SAMPLE_RESULTS
 
 
-def git_commit(project: Path) -> str | None:
-    """Return the commit that a directory is at; None where that can't be told."""
-    command = ["git", "-C", str(project), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() or None
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def versions(build: Build) -> dict[str, str]:
-    """Return the versions of all that had a part in a set."""
-    return {
-        "palette-analytics": __version__,
-        "dbt-core": build.dbt_version,
-        "dbt-duckdb": version("dbt-duckdb"),
-        "duckdb": duckdb.__version__,
-        "duckdb-storage": STORAGE_VERSION,
-    }
-
-
 def files_of(directory: Path) -> list[FileEntry]:
     """Return an entry for each file of a set but its manifest. Raises OSError, or ValueError for a damaged file."""
     paths = sorted(p for p in directory.rglob("*") if p.is_file() and p != directory / MANIFEST)
@@ -117,7 +123,7 @@ def files_of(directory: Path) -> list[FileEntry]:
 
 
 def differences(directory: Path) -> list[str]:
-    """Return what in a set isn't as its manifest says, one sentence each. Raises PublishError if that can't be read."""
+    """Return what in a set isn't as its manifest says, one sentence each. Raises CommandError if that can't be read."""
     manifest = Manifest.read(directory)
     found = [] if directory.name == manifest.build_id else [f"the set is of build {manifest.build_id}"]
     expected = {entry.path: entry for entry in manifest.files}

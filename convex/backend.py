@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable
 from http import HTTPStatus
 
-from extract.client import Client
-from extract.trouble import ApiError, NoAnswer
+from convex.client import Client
+from convex.errors import ApiError, NoAnswer
 
 PROOFS = 3
 """How often, after each of as many 404s, a backend has to say that it doesn't have what was asked for."""

@@ -1,0 +1,8 @@
+"""What every part of this project stands on: settings, paths, terminal, errors, and what one part leaves for another.
+
+It imports no other package of the project. What one part writes and others read is here too: the raw zone's runs
+(`raw_zone.py`: `extract` writes them, `publish` asks what a build was made of), dbt's artefacts (`dbt.py`) and the
+published sets (`releases.py`, `manifest.py`).
+"""
+
+__version__ = "0.1.0"
