@@ -99,10 +99,10 @@ class Build:
         return max((run.snapshot_ts for run in self.source_runs if run.snapshot_ts is not None), default=None)
 
 
-def audit(target: Path, database: Path, zone: RawZone, newer_runs_ok: bool = False) -> Build:
+def audit(target: Path, database: Path, zone: RawZone, *, allow_stale: bool = False) -> Build:
     """Return the last build, if all of it passed and it was made of what the raw zone holds now.
 
-    `target` is where dbt leaves its results. With `newer_runs_ok`, the raw zone may hold more. Raises CommandError with
+    `target` is where dbt leaves its results. With `allow_stale`, the raw zone may hold more. Raises CommandError with
     the names of what failed, or with what else keeps the build from being published.
     """
     rows = _read_runs(database)
@@ -110,7 +110,7 @@ def audit(target: Path, database: Path, zone: RawZone, newer_runs_ok: bool = Fal
     try:
         _refuse_unless_whole(target, results, manifest)
         runs = _source_runs(database, rows, results["metadata"]["invocation_id"])
-        _refuse_unless_current(zone, runs, newer_runs_ok)
+        _refuse_unless_current(zone, runs, allow_stale=allow_stale)
         summaries = zone.summaries(run.run_id for run in runs)
         samples = {run.run_id for run in summaries if run.is_sample}
         return Build(
@@ -197,13 +197,13 @@ def _source_runs(database: Path, rows: list[tuple[Any, ...]], invocation_id: str
     return [SourceRun(*row[1:]) for row in rows]
 
 
-def _refuse_unless_current(zone: RawZone, runs: list[SourceRun], newer_runs_ok: bool) -> None:
+def _refuse_unless_current(zone: RawZone, runs: list[SourceRun], *, allow_stale: bool) -> None:
     built, visible = {run.run_id for run in runs}, set(zone.run_ids())
     newest = zone.newest()
-    if newest and newest.stands_to > max(built) and not newer_runs_ok:
+    if newest and newest.stands_to > max(built) and not allow_stale:
         raise CommandError(
             f"run {newest.stands_to} landed in {zone.directory} after the build began: run dbt build, "
-            "or publish what it made with --newer-runs-ok"
+            "or publish what it made with --allow-stale"
         )
     if gone := sorted(built - visible):
         raise CommandError(f"run {gone[0]}, which the build read, is no longer in {zone.directory}: run dbt build")

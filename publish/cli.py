@@ -133,9 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     parser.add_argument("--keep", type=_at_least_one, default=3, metavar="N", help="how many sets stay (3)")
     parser.add_argument(
-        "--newer-runs-ok",
-        action="store_true",
-        help="though runs have landed since it was built",
+        "--allow-stale", action="store_true", help="publish a build although newer runs have landed since"
     )
     _add_allow_shrink(parser)
     _add_shared(parser, None, False)
@@ -223,7 +221,16 @@ def _publish(options: argparse.Namespace) -> int:
     zone, sets = RawZone(raw_dir(None)), PublishedSets(publish_dir(options.publish_dir))
     with bars("publish") as (progress, tell):
         paths = target_path(), database_path()
-        done = publish(*paths, zone, sets, options.keep, progress, options.newer_runs_ok, options.allow_shrink, tell)
+        done = publish(
+            *paths,
+            zone,
+            sets,
+            options.keep,
+            progress,
+            allow_stale=options.allow_stale,
+            allow_shrink=options.allow_shrink,
+            report=tell,
+        )
     for table in done.manifest.shrunk if done.is_new else ():
         say(f"publish: {table}")
     if options.json:

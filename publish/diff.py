@@ -153,7 +153,7 @@ def _notes(
 ) -> list[str]:
     notes = []
     try:
-        audit(target, database, zone, newer_runs_ok=True)
+        audit(target, database, zone, allow_stale=True)
     except CommandError as error:
         notes.append(f"this build can't be published: {error}")
     query = f"select run_id from {quoted(catalog)}.raw.build_runs"

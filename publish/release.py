@@ -52,7 +52,8 @@ def publish(
     sets: PublishedSets,
     keep: int,
     progress: Progress,
-    newer_runs_ok: bool = False,
+    *,
+    allow_stale: bool = False,
     allow_shrink: Collection[str] = (),
     report: Callable[[str], None] = lambda _text: None,
 ) -> Published:
@@ -63,7 +64,7 @@ def publish(
     """
     try:
         with sets.lock():
-            build = audit(target, database, zone, newer_runs_ok)
+            build = audit(target, database, zone, allow_stale=allow_stale)
             _refuse_unknown(build, allow_shrink)
             is_new = build.build_id not in sets.ids()
             if is_new:

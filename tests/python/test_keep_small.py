@@ -363,7 +363,9 @@ def test_a_build_keeps_its_files_while_runs_are_folded_and_the_next_one_reads_th
     built = [run.run_id for run in zone.runs()]
     assert keep_small(zone, 2) is not None
     assert [warehouse.rows(one) for one in (query, deleted, rejected)] == before  # from the files that it began with
-    _refuse_unless_current(zone, [SourceRun(run_id, "full", None, "zip", "x.zip") for run_id in built], False)
+    _refuse_unless_current(
+        zone, [SourceRun(run_id, "full", None, "zip", "x.zip") for run_id in built], allow_stale=False
+    )
     warehouse.run("build", *models)
     assert [warehouse.rows(one) for one in (query, deleted, rejected)] == before
     (folded,) = zone.standing_runs()
@@ -371,7 +373,7 @@ def test_a_build_keeps_its_files_while_runs_are_folded_and_the_next_one_reads_th
     extract.load(write_zip(tmp_path / "x.zip", table_entries(palettes=documents("d"))))
     assert keep_small(zone, 1) is not None
     with pytest.raises(CommandError, match="after the build began"):
-        _refuse_unless_current(zone, [SourceRun(folded.run_id, "full", None, "compact", "3 runs")], False)
+        _refuse_unless_current(zone, [SourceRun(folded.run_id, "full", None, "compact", "3 runs")], allow_stale=False)
 
 
 def test_what_is_forgotten_is_no_longer_what_was_built(extract: Extract, tmp_path: Path) -> None:
@@ -385,7 +387,7 @@ def test_what_is_forgotten_is_no_longer_what_was_built(extract: Extract, tmp_pat
     assert last_texts(only_standing(zone.directory, tmp_path / "standing")).keys() == {"palettes"}
     assert last_texts(tmp_path / "standing")["palettes"].keys() == {"b"}
     with pytest.raises(CommandError, match="after the build began"):
-        _refuse_unless_current(zone, built, False)
+        _refuse_unless_current(zone, built, allow_stale=False)
 
 
 @pytest.mark.parametrize(

@@ -992,8 +992,8 @@ def test_what_was_built_before_a_newer_run_is_published_where_that_is_asked_for(
     load(SAMPLE, LandingZone(place.raw_dir))
     code, _out, err = command()
     assert code == 1
-    assert "--newer-runs-ok" in err
-    assert command("--newer-runs-ok")[0] == 0
+    assert "--allow-stale" in err
+    assert command("--allow-stale")[0] == 0
 
 
 def test_a_refusal_is_one_line(command: Command, place: BuiltPlace) -> None:
