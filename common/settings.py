@@ -17,6 +17,8 @@ from common.errors import CommandError
 from common.paths import path_of
 
 DEFAULT_RAW_DIR = "data/raw"
+PUBLISHED_TABLES = CONSENSUS_TABLE, RUNS_TABLE = ("palette_tag_consensus", "analytics_runs")
+"""The tables of a deployment that `publish push` writes. `extract` leaves them out, unless `--only` names one."""
 ENV_FILE = Path(".env")
 SAVE_IT = "save it as UTF-8"
 

@@ -8,14 +8,11 @@ from pathlib import Path
 import yaml
 
 from common.errors import CommandError
+from common.settings import PUBLISHED_TABLES
 from convex.tables import TableName
 
-SKIPPED_BY_DEFAULT = {
-    "palette_tag_consensus": "written by this project",
-    "analytics_runs": "written by this project",
-    "_storage": "files, not documents",
-}
-"""Tables that land only when `--only` names them."""
+SKIPPED_BY_DEFAULT = {*PUBLISHED_TABLES, "_storage"}
+"""Tables that land only when `--only` names them: those that this project writes, and one of files, not documents."""
 
 
 @dataclass(frozen=True)

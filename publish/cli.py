@@ -16,14 +16,13 @@ from common.errors import CommandError
 from common.manifest import MANIFEST, Manifest, differences
 from common.raw_zone import RawZone
 from common.releases import PublishedSets, publish_dir
-from common.settings import raw_dir
+from common.settings import CONSENSUS_TABLE, raw_dir
 from common.shrinking import FLAG
 from common.terminal import bars
 from common.text import visible
 from convex.client import Client
 from convex.deployment import deployment_of_settings
 from publish.console import open_console
-from publish.convex import TABLE
 from publish.convex_archive import opened
 from publish.diff import compare
 from publish.diff_report import as_json, as_markdown, print_text
@@ -161,7 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--overwrite", action="store_true", help="replace whatever the two tables hold, by older or other data too"
     )
-    _add_allow_shrink(command, (TABLE,))
+    _add_allow_shrink(command, (CONSENSUS_TABLE,))
     command.add_argument(
         "--max-age", type=duration, metavar="TIME", help="refuse a set whose newest data is older, or of unknown age"
     )

@@ -15,6 +15,7 @@ import msgspec
 import pyarrow.parquet as pq
 
 from common.paths import as_pattern
+from common.settings import CONSENSUS_TABLE, RUNS_TABLE
 from publish.connection import limited_connection
 
 MAX_ELEMENTS = 8192
@@ -33,7 +34,6 @@ DOCUMENTS = """
     from read_parquet(?, hive_partitioning = false)
     order by seed, "promptVersion"
 """
-TABLE, RUNS_TABLE = "palette_tag_consensus", "analytics_runs"
 OPTIONAL_FIELDS = {"origin": "v.optional(v.string())", "deletedResults": "v.optional(v.number())"} | {
     "isSample": "v.optional(v.boolean())"
 }
@@ -114,11 +114,11 @@ def write_zip(documents: Path, run: dict[str, Any], path: Path) -> None:
     """Write the documents, and the one row of `analytics_runs`, as a uniform ZIP. Equal input gives equal bytes."""
     with zipfile.ZipFile(path, "w") as archive:
         with documents.open("rb") as source:
-            info = _entry(f"{TABLE}/documents.jsonl")
+            info = _entry(f"{CONSENSUS_TABLE}/documents.jsonl")
             info.file_size = documents.stat().st_size  # lets the archive know whether it needs ZIP64
             with archive.open(info, "w") as entry:
                 shutil.copyfileobj(source, entry, 1 << 20)
-        archive.writestr(_entry(f"{TABLE}/generated_schema.jsonl"), '"uniform"\n')
+        archive.writestr(_entry(f"{CONSENSUS_TABLE}/generated_schema.jsonl"), '"uniform"\n')
         archive.writestr(_entry(f"{RUNS_TABLE}/documents.jsonl"), msgspec.json.encode(run) + b"\n")
         archive.writestr(_entry(f"{RUNS_TABLE}/generated_schema.jsonl"), '"uniform"\n')
 

@@ -17,10 +17,8 @@ from typing import Any
 
 from common.errors import CommandError
 from common.manifest import Manifest
-from publish.convex import RUNS_TABLE as RUNS
-from publish.convex import TABLE as CONSENSUS
+from common.settings import CONSENSUS_TABLE, PUBLISHED_TABLES, RUNS_TABLE
 
-TABLES = (CONSENSUS, RUNS)
 """All that a push may ever write."""
 ARCHIVE = "convex/import.zip"
 CONSENSUS_LINES = "convex/palette_tag_consensus.jsonl"
@@ -73,26 +71,30 @@ def _checked(path: Path, file: BufferedReader, manifest: Manifest) -> Archive:
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
         raise CommandError(f"{path} is damaged ({error}): {_AGAIN}") from error
     lines = files.get(CONSENSUS_LINES)
-    if lines is None or lines.rows != rows[CONSENSUS]:
-        raise CommandError(f"{path} hasn't as many rows of {CONSENSUS} as manifest.json says: {_AGAIN}")
+    if lines is None or lines.rows != rows[CONSENSUS_TABLE]:
+        raise CommandError(f"{path} hasn't as many rows of {CONSENSUS_TABLE} as manifest.json says: {_AGAIN}")
     return Archive(path, file, size, manifest.build_id, rows, run, manifest.is_sample or bool(run.get("isSample")))
 
 
 def _rows_and_run(path: Path, file: BufferedReader, build_id: str) -> tuple[dict[str, int], dict[str, Any]]:
     """Count the rows of each table, having read every byte, and return them with the row of `analytics_runs`."""
     with zipfile.ZipFile(file) as archive:
-        wanted = {f"{table}/{name}.jsonl" for table in TABLES for name in ("documents", "generated_schema")}
+        wanted = {f"{table}/{name}.jsonl" for table in PUBLISHED_TABLES for name in ("documents", "generated_schema")}
         if sorted(archive.namelist()) != sorted(wanted):
             others = ", ".join(sorted({*archive.namelist()} ^ wanted)) or "one of them twice"
-            raise CommandError(f"{path} must hold the tables {' and '.join(TABLES)} and nothing else, not {others}")
-        for table in TABLES:
+            raise CommandError(
+                f"{path} must hold the tables {' and '.join(PUBLISHED_TABLES)} and nothing else, not {others}"
+            )
+        for table in PUBLISHED_TABLES:
             if archive.read(f"{table}/generated_schema.jsonl").strip() != b'"uniform"':
                 raise CommandError(f"{path} isn't in the uniform format, in which 3.0 is a number of Convex: {_AGAIN}")
         rows = {}
-        for table in TABLES:
+        for table in PUBLISHED_TABLES:
             with archive.open(f"{table}/documents.jsonl") as lines:
                 rows[table] = sum(1 for _ in lines)
-        run = json.loads(archive.read(f"{RUNS}/documents.jsonl")) if rows[RUNS] == 1 else {}
-    if not isinstance(run, dict) or (run.get("buildId"), run.get("consensusRows")) != (build_id, rows[CONSENSUS]):
-        raise CommandError(f"the one row of {RUNS} in {path} doesn't tell of build {build_id} and its rows: {_AGAIN}")
+        run = json.loads(archive.read(f"{RUNS_TABLE}/documents.jsonl")) if rows[RUNS_TABLE] == 1 else {}
+    if not isinstance(run, dict) or (run.get("buildId"), run.get("consensusRows")) != (build_id, rows[CONSENSUS_TABLE]):
+        raise CommandError(
+            f"the one row of {RUNS_TABLE} in {path} doesn't tell of build {build_id} and its rows: {_AGAIN}"
+        )
     return rows, run

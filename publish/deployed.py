@@ -9,13 +9,12 @@ from typing import Any
 
 from common.errors import CommandError
 from common.releases import BUILD_ID
+from common.settings import CONSENSUS_TABLE, PUBLISHED_TABLES, RUNS_TABLE
 from common.shrinking import Loss, how_to_allow, unexpected
 from common.text import visible
 from convex.system_queries import Queries
 from convex.tables import TableName
-from publish.convex import RUNS_TABLE as RUNS
-from publish.convex import TABLE as CONSENSUS
-from publish.convex_archive import TABLES, Archive
+from publish.convex_archive import Archive
 from publish.losses import is_explained
 
 
@@ -36,24 +35,24 @@ class Deployed:
 
     def is_just(self, archive: Archive) -> bool:
         """Tell whether the release is there already, with as many rows as it has, as far as they can be counted."""
-        counts_agree = all(self.rows[table] in (None, archive.rows[table]) for table in TABLES)
+        counts_agree = all(self.rows[table] in (None, archive.rows[table]) for table in PUBLISHED_TABLES)
         return self.build_id == archive.build_id and counts_agree
 
 
 def look(queries: Queries) -> Deployed:
     """Ask a deployment for what our tables hold. Raises CommandError."""
-    ours = {table: TableName("", table) for table in TABLES}
+    ours = {table: TableName("", table) for table in PUBLISHED_TABLES}
     there = queries.tables([""])
     rows = {table: _count(queries, name) if name in there else 0 for table, name in ours.items()}
-    run = (queries.oldest(ours[RUNS]) or {}) if rows[RUNS] in (1, None) else {}
+    run = (queries.oldest(ours[RUNS_TABLE]) or {}) if rows[RUNS_TABLE] in (1, None) else {}
     build_id, written = run.get("buildId"), _number(run.get("consensusRows"))
     if not BUILD_ID.fullmatch(str(build_id)) or written is None:
-        return Deployed(rows, None, dict.fromkeys(TABLES, 0))
+        return Deployed(rows, None, dict.fromkeys(PUBLISHED_TABLES, 0))
     origin = run.get("origin")
     return Deployed(
         rows,
         build_id,
-        {CONSENSUS: int(written), RUNS: 1},
+        {CONSENSUS_TABLE: int(written), RUNS_TABLE: 1},
         origin if isinstance(origin, str) else None,
         _number(run.get("snapshotTs")),
         _number(run.get("deletedResults")),
@@ -107,8 +106,10 @@ def refuse_unfit(
     """
     if not overwrite and (objection := _objection(archive, before)):
         raise CommandError(f"{url} {objection}")
-    count = before.rows[CONSENSUS]
-    loss = Loss(CONSENSUS, before.pushed_rows[CONSENSUS] if count is None else count, archive.rows[CONSENSUS])
+    count = before.rows[CONSENSUS_TABLE]
+    loss = Loss(
+        CONSENSUS_TABLE, before.pushed_rows[CONSENSUS_TABLE] if count is None else count, archive.rows[CONSENSUS_TABLE]
+    )
     if not loss.is_suspicious or not unexpected([loss], allow_shrink):
         return
     if not is_explained(loss, _deleted_since(archive, before)):
@@ -116,7 +117,7 @@ def refuse_unfit(
             f"{loss} on {url}, and no deletions explain it. Nothing was replaced; if the loss is meant, push with "
             f"{how_to_allow([loss])}"
         )
-    report(f"{CONSENSUS} shrinks from {loss.before:,} to {loss.after:,} rows: as many answers were deleted since")
+    report(f"{CONSENSUS_TABLE} shrinks from {loss.before:,} to {loss.after:,} rows: as many answers were deleted since")
 
 
 def _objection(archive: Archive, before: Deployed) -> str | None:

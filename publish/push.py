@@ -33,12 +33,12 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay
 from tenacity.wait import wait_exponential_jitter
 
 from common.errors import CommandError
+from common.settings import PUBLISHED_TABLES, RUNS_TABLE
 from common.text import visible
 from convex.client import ApiError, Client, NoAnswer, read_nothing
 from convex.system_queries import Queries
 from publish.convex import OPTIONAL_FIELDS
-from publish.convex import RUNS_TABLE as RUNS
-from publish.convex_archive import TABLES, Archive
+from publish.convex_archive import Archive
 from publish.deployed import Deployed, look, moment, refuse_stale, refuse_unfit
 
 KEYS = ("CONVEX_PUBLISH_KEY",)
@@ -393,7 +393,7 @@ class _Push:
         if not found or found[1] not in OPTIONAL_FIELDS:
             return ""
         lines = (f"{name}: {kind}," for name, kind in OPTIONAL_FIELDS.items() if name in self._archive.run)
-        return f". Add to {RUNS} in your schema.ts, and deploy it: {' '.join(lines)}"
+        return f". Add to {RUNS_TABLE} in your schema.ts, and deploy it: {' '.join(lines)}"
 
     def _check_written(self, state: _State) -> None:
         total = sum(self._archive.rows.values())
@@ -444,17 +444,17 @@ class _Push:
         told = {_place(checkpoint): checkpoint for checkpoint in job.checkpoints or ()}
         return [
             TableChange(table, told[table].total_num_rows_to_write, told[table].existing_rows_to_delete)
-            for table in TABLES
+            for table in PUBLISHED_TABLES
         ]
 
     def _objection(self, job: _Import, before: Deployed) -> str | None:
         if job.mode.lower() != "replace":
             return f"its mode is {visible(job.mode) or 'unknown'}, not replace"
         checkpoints = job.checkpoints or []
-        if others := sorted({_place(checkpoint) for checkpoint in checkpoints} - {*TABLES}):
+        if others := sorted({_place(checkpoint) for checkpoint in checkpoints} - {*PUBLISHED_TABLES}):
             return f"it would replace other tables than ours: {_shown(', '.join(others))}"
-        if len(checkpoints) != len(TABLES) or {*job.rows()} != {*TABLES}:
-            return f"{self._url} doesn't name the tables {' and '.join(TABLES)}, once each"
+        if len(checkpoints) != len(PUBLISHED_TABLES) or {*job.rows()} != {*PUBLISHED_TABLES}:
+            return f"{self._url} doesn't name the tables {' and '.join(PUBLISHED_TABLES)}, once each"
         for checkpoint in checkpoints:
             table, rows, deleted = (
                 checkpoint.display_table_name,

@@ -16,10 +16,10 @@ from common.manifest import FileEntry, Manifest, Shrunk, differences, files_of
 from common.problems import remedy
 from common.raw_zone import RawZone
 from common.releases import PublishedSets
+from common.settings import CONSENSUS_TABLE
 from common.shrinking import Loss
 from publish.build import Build, audit
 from publish.connection import limited_connection
-from publish.convex import TABLE as CONSENSUS
 from publish.convex import Written, write_documents, write_zip
 from publish.database import STORAGE_VERSION, write_database, write_parquet
 from publish.losses import shrunk_tables
@@ -146,7 +146,7 @@ def _write(
     progress("tables", steps, steps)
 
     (directory / "convex").mkdir()
-    consensus, documents = parquet / f"{CONSENSUS}.parquet", directory / "convex" / f"{CONSENSUS}.jsonl"
+    consensus, documents = parquet / f"{CONSENSUS_TABLE}.parquet", directory / "convex" / f"{CONSENSUS_TABLE}.jsonl"
     written = write_documents(consensus, documents, lambda done, total: progress("documents", done, total))
     now, counts = datetime.now(UTC), _counts(path, written)
     is_sample = any(run.is_sample for run in build.source_runs) or holds_sample(path)
@@ -171,7 +171,7 @@ def _write(
 
 def _analytics_run(build: Build, now: datetime, counts: dict[str, int], is_sample: bool) -> dict[str, Any]:
     """Return the row of `analytics_runs`."""
-    counted = next((mart.counts_documents_of for mart in build.marts if mart.name == CONSENSUS), ())
+    counted = next((mart.counts_documents_of for mart in build.marts if mart.name == CONSENSUS_TABLE), ())
     run = {
         "buildId": build.build_id,
         "snapshotTs": None if build.snapshot_ts is None else build.snapshot_ts / 1e6,
