@@ -51,16 +51,21 @@ def each_once(name: str) -> str:
 
 def script(source: str, target: str) -> list[str]:
     """Return the statements that read the answers in `source` and write the consensus to `target`."""
-    usual_choices = each("@ is not null", CATEGORICAL, " and ")
-    # A text that is no usual word is cast to null.
-    usual_lists = " and ".join(each_once(name) for name in LISTS)
-    choices = each(
-        "select number, cast(# as tinyint) as attribute, @ as choice from counted", CATEGORICAL, " union all "
-    )
-    words = each("select number, cast(# as tinyint), enum_code(unnest(@)) from counted", LISTS, " union all ")
     return [
         "set preserve_insertion_order = false",
         f"set temp_directory = '{target}.tmp'",
+        *_cleaning(),
+        *_usual_words(source),
+        *_answers_in_usual_words(),
+        *_odd_answers(),
+        *_tags(),
+        *_counts(),
+        *_consensus(target),
+    ]
+
+
+def _cleaning() -> list[str]:
+    return [
         # Cleaning, as rule 3 has it. nfc_normalize drops what follows the first NUL.
         """create macro nfc(text) as case when contains(text, chr(0))
             then array_to_string([nfc_normalize(part) for part in string_split(text, chr(0))], chr(0))
@@ -72,6 +77,11 @@ def script(source: str, target: str) -> list[str]:
         f"""create temp table synonyms as
             select cast(list_position({list(ATTRIBUTES)}, attribute) - 1 as tinyint) as attribute, tag, canonical_tag
             from read_csv('{SYNONYMS}', all_varchar = true, header = true, delim = ',', quote = '"', escape = '"')""",
+    ]
+
+
+def _usual_words(source: str) -> list[str]:
+    return [
         f"""create temp view answers as
             select json, from_json(json, '{SHAPE}') as answer
             from read_ndjson_objects('{source}', maximum_object_size = 67108864)""",
@@ -90,7 +100,15 @@ def script(source: str, target: str) -> list[str]:
         """create type word as enum (
             select text from usual where is_list and tag <> '' and not is_odd(tag)
             and text = cast(to_json(tag) as varchar) and tag not in (select tag from synonyms where attribute > 3))""",
-        # An answer is told in usual words, each once, or kept as it came.
+    ]
+
+
+def _answers_in_usual_words() -> list[str]:
+    """Tell each answer in usual words, each once, or keep it as it came."""
+    usual_choices = each("@ is not null", CATEGORICAL, " and ")
+    # A text that is no usual word is cast to null.
+    usual_lists = " and ".join(each_once(name) for name in LISTS)
+    return [
         f"""create temp table told as
             select seed, version, if(is_usual, null, json) as json,
                 {each("if(is_usual, @, null) as @")}
@@ -112,7 +130,12 @@ def script(source: str, target: str) -> list[str]:
         f"""create temp table counted as
             select number, told.rowid as answer, json, {each("@")} from told join groups using (seed, version)""",
         "drop table told",
-        # The slow way: every string at any depth of lists, cleaned.
+    ]
+
+
+def _odd_answers() -> list[str]:
+    """Take the slow way: every string at any depth of lists, cleaned."""
+    return [
         f"""create temp table odd_values as
             select number, answer, attribute, id as place, cast(node.value as varchar) as text
             from (
@@ -132,7 +155,12 @@ def script(source: str, target: str) -> list[str]:
                     from range(4) as choices (attribute), (select unnest(enum_range(null::choice)) as text)
                 )
             ) left join synonyms using (attribute, tag) where tag <> ''""",
-        # A number for each tag: that of the usual word, or one after those.
+    ]
+
+
+def _tags() -> list[str]:
+    """Give each tag a number: that of the usual word, or one after those."""
+    return [
         """create temp table words as
             select cast(word as json) ->> '$' as tag, cast(enum_code(cast(word as word)) as integer) as key
             from (select unnest(enum_range(null::word)) as word)""",
@@ -145,7 +173,16 @@ def script(source: str, target: str) -> list[str]:
             select attribute, cast(text as choice) as choice, key
             from texts join words using (tag)
             where is_published and attribute < 4 and text in (select unnest(enum_range(null::choice)))""",
-        # An odd answer has one vote for a choice, the first; and says a tag of a list once.
+    ]
+
+
+def _counts() -> list[str]:
+    """Count. An odd answer has one vote for a choice, the first; and says a tag of a list once."""
+    choices = each(
+        "select number, cast(# as tinyint) as attribute, @ as choice from counted", CATEGORICAL, " union all "
+    )
+    words = each("select number, cast(# as tinyint), enum_code(unnest(@)) from counted", LISTS, " union all ")
+    return [
         """create temp table odd_tags as
             select distinct number, answer, attribute, key
             from (
@@ -164,6 +201,11 @@ def script(source: str, target: str) -> list[str]:
             ) group by all""",
         "drop table counted",
         "drop table odd_values",
+    ]
+
+
+def _consensus(target: str) -> list[str]:
+    return [
         """create temp table lists as
             select number, attribute, list_sort(list({negated: -cast(value as integer), rank: rank})) as tags
             from counts join tags using (key) group by all""",
