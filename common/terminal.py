@@ -1,7 +1,7 @@
 """What a person at a terminal sees of long work: bars, and lines above them, on stderr."""
 
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -9,24 +9,21 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     MofNCompleteColumn,
-    Progress,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.progress import Progress as Bars
 
 from common.command import say
+from common.progress import Progress, Tell
 from common.text import visible
-
-Report = Callable[[str, int, int], None]
-"""Told of a task, how much of it is done, and how much there is."""
-Tell = Callable[[str], None]
 
 
 @contextmanager
-def bars(program: str, in_bytes: bool = False) -> Generator[tuple[Report, Tell]]:
+def bars(program: str, *, in_bytes: bool = False) -> Generator[tuple[Progress, Tell]]:
     """Show a bar for each task, where stderr is a terminal. Yields what moves them, and what prints a line."""
     amounts = (
         (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
@@ -34,7 +31,7 @@ def bars(program: str, in_bytes: bool = False) -> Generator[tuple[Report, Tell]]
         else (MofNCompleteColumn(), TimeElapsedColumn())
     )
     columns = (TextColumn("{task.description}"), BarColumn(), *amounts)
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as shown:
+    with Bars(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as shown:
         tasks: dict[str, TaskID] = {}
 
         def report(name: str, done: int, total: int) -> None:

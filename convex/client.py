@@ -20,6 +20,7 @@ import httpx
 import msgspec
 
 from common import __version__
+from common.progress import Tell, silent
 from convex.deployment import Deployment
 from convex.errors import (
     ApiError,
@@ -51,11 +52,6 @@ NEWS_SECONDS = 60
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})")
 
 T = TypeVar("T")
-Report = Callable[[str], None]
-
-
-def _silent(_text: str) -> None:
-    pass
 
 
 @dataclass
@@ -73,9 +69,7 @@ class Client:
     `report` gets each try, `tell` only the first of a row, and one a minute after it.
     """
 
-    def __init__(
-        self, deployment: Deployment, retry_seconds: float = 600, report: Report = _silent, tell: Report = _silent
-    ):
+    def __init__(self, deployment: Deployment, retry_seconds: float = 600, report: Tell = silent, tell: Tell = silent):
         self.deployment = deployment
         self._retry_seconds = retry_seconds
         self._report = report

@@ -15,9 +15,10 @@ from common import __version__
 from common.command import TRACEBACK_HELP
 from common.durations import duration
 from common.errors import CommandError
+from common.progress import Tell
 from common.raw_zone import RunSummary
 from common.settings import raw_dir, setting
-from common.terminal import Tell, bars
+from common.terminal import bars
 from common.text import visible
 from convex.client import ApiError, Client, NoAnswer, Unreachable
 from convex.deployment import deployment_of_settings

@@ -15,6 +15,7 @@ import pyarrow as pa
 from common.errors import CommandError, first_line, raise_if_interrupted
 from common.limits import limits
 from common.paths import as_pattern
+from common.progress import Progress, no_progress
 from common.raw_zone import RunSummary
 from convex.tables import TableName
 from extract.documents import DOCUMENT_SCHEMA
@@ -27,8 +28,6 @@ KEEP = timedelta(days=1)
 COMPACT_AFTER = 50
 GROWTH = 2
 """A run is folded once more when what came after it is at least half as large: see docs/decisions/0017."""
-
-Progress = Callable[[str, int, int], None]
 
 # One row per document of the files: its last text, its last change, and whether it is still there.
 _LAST_CHANGES = """
@@ -80,7 +79,7 @@ def compact(
     zone: LandingZone,
     keep: timedelta = KEEP,
     forget_deleted: bool = False,
-    progress: Progress = lambda _table, _done, _total: None,
+    progress: Progress = no_progress,
 ) -> RunSummary | None:
     """Write the current state as one full run, and delete runs that a folded one has stood for since `keep` or longer.
 
@@ -102,7 +101,7 @@ def keep_small(
     zone: LandingZone,
     after: int,
     keep: timedelta = KEEP,
-    progress: Progress = lambda _table, _done, _total: None,
+    progress: Progress = no_progress,
 ) -> RunSummary | None:
     """Fold the newest runs where more than `after` stand, and delete those folded `keep` ago; 0: never.
 

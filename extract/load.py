@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from common.errors import CommandError
+from common.progress import Progress, no_progress
 from common.raw_zone import RunSummary
 from convex.tables import TableName
 from extract import diagnosis
@@ -21,13 +22,6 @@ from extract.legacy import Decoder, TableFormat, read_schema
 from extract.lines import BYTE_ORDER_MARK, LinePiece, prefetched, split, whole_lines
 from extract.sample import is_sample
 from extract.selection import Selection
-
-Progress = Callable[[str, int, int], None]
-"""Called with the table's name, the bytes of it read so far, and the bytes that it has."""
-
-
-def no_progress(_table: str, _done: int, _total: int) -> None:
-    """Show nothing."""
 
 
 def load(

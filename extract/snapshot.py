@@ -7,12 +7,13 @@ plain HTTP: request, poll `_system/cli/exports:getLatest`, download by the expor
 import re
 import shutil
 import time
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from common.errors import CommandError
+from common.progress import Progress, Tell, no_progress, silent
 from common.raw_zone import RunSummary
 from common.text import visible
 from convex.client import ApiError, Client, read_nothing
@@ -20,7 +21,7 @@ from convex.errors import Unrest
 from convex.system_queries import Export, Queries
 from extract.archives import check_zip
 from extract.landing import LIVE_LOCK, LandingZone
-from extract.load import Progress, load, no_progress
+from extract.load import load
 from extract.selection import Selection
 
 DOWNLOADS = ".downloads"
@@ -34,8 +35,6 @@ FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS = 0.2, 5.0
 _NAME = re.compile(r"_(\d{18,19})\.zip")
 """The name that Convex gives to a download ends in the time of the snapshot, in nanoseconds since 1970."""
 
-Report = Callable[[str], None]
-
 
 def snapshot(
     zone: LandingZone,
@@ -43,7 +42,7 @@ def snapshot(
     selection: Selection,
     reuse: timedelta | None = None,
     wait_seconds: float = 3600,
-    report: Report = lambda _text: None,
+    report: Tell = silent,
     progress: Progress = no_progress,
     allow_shrink: Collection[str] = (),
 ) -> RunSummary:
@@ -74,7 +73,7 @@ def fetched_snapshot(
     zone: LandingZone,
     reuse: timedelta | None = None,
     wait_seconds: float = 3600,
-    report: Report = lambda _text: None,
+    report: Tell = silent,
     progress: Progress = no_progress,
 ) -> Generator[Path]:
     """Export and download; the file is whole and checked, and is gone when the block ends."""
@@ -94,7 +93,7 @@ def fetched_snapshot(
 class _Exports:
     """Makes one export and brings it here, within a time limit."""
 
-    def __init__(self, client: Client, wait_seconds: float, report: Report):
+    def __init__(self, client: Client, wait_seconds: float, report: Tell):
         self._client = client
         self._queries = Queries(client)
         self._deadline = time.monotonic() + wait_seconds

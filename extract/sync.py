@@ -9,12 +9,13 @@ which tables stood still, so that their numbers of documents can be compared.
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from common.errors import CommandError
+from common.progress import Progress, Tell, no_progress, silent
 from common.raw_zone import RunSummary
 from convex.backend import has_data_sync
 from convex.client import ApiError, Client
@@ -32,7 +33,7 @@ from extract.documents import Document, read_one
 from extract.journal import Header, Journal, lineage, new_header
 from extract.landing import LandingZone, RunWriter
 from extract.lines import prefetched
-from extract.load import Progress, load, no_progress
+from extract.load import load
 from extract.selection import Selection
 from extract.snapshot import fetched_snapshot
 
@@ -41,8 +42,6 @@ WAIT_SECONDS = 3600
 """The longest that a running import is waited for."""
 LISTED_IMPORTS = 20
 POLL_SECONDS = 0.5
-
-Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class Sync:
         client: Client,
         selection: Selection,
         is_full: bool = False,
-        report: Report = lambda _text: None,
+        report: Tell = silent,
         progress: Progress = no_progress,
         wait_seconds: float = WAIT_SECONDS,
         allow_shrink: Collection[str] = (),

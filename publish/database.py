@@ -5,13 +5,14 @@ what it joins is an eighth of the size of what it shows (`tag_values`, docs/deci
 tables that it reads go along in the schema `internal`. So do those that a function reads.
 """
 
-from collections.abc import Callable, Container
+from collections.abc import Container
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import duckdb
 
 from common.errors import CommandError, first_line
+from common.progress import Tell
 from common.sql import literal, quoted
 from publish.build import Build, Mart
 from publish.connection import limited_connection
@@ -19,10 +20,9 @@ from publish.sql import moved
 
 STORAGE_VERSION = "v1.4.0"
 """The oldest that knows typed arguments of functions. Readers need DuckDB 1.4.2: 1.4.0 and 1.4.1 lose stored CTEs."""
-Progress = Callable[[str], None]
 
 
-def write_database(build: Build, path: Path, git_commit: str | None, step: Progress) -> None:
+def write_database(build: Build, path: Path, git_commit: str | None, step: Tell) -> None:
     """Write the public relations and all functions of a build to a new file. Raises duckdb.Error or CommandError."""
     catalog, copy = quoted(build.catalog), quoted(f"{build.catalog}_published")
     with limited_connection(path.parent) as connection:
@@ -48,7 +48,7 @@ def write_database(build: Build, path: Path, git_commit: str | None, step: Progr
         _say_which_build(connection, build, git_commit)
 
 
-def write_parquet(build: Build, database: Path, directory: Path, step: Progress) -> None:
+def write_parquet(build: Build, database: Path, directory: Path, step: Tell) -> None:
     """Write each mart to `<mart>.parquet`: the same bytes for the same rows, whatever the number of threads."""
     directory.mkdir()
     with limited_connection(directory.parent) as connection:

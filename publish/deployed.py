@@ -2,12 +2,13 @@
 
 import math
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from common.errors import CommandError
+from common.progress import Tell
 from common.releases import BUILD_ID
 from common.settings import CONSENSUS_TABLE, PUBLISHED_TABLES, RUNS_TABLE
 from common.shrinking import Loss, how_to_allow, unexpected
@@ -98,7 +99,7 @@ def refuse_unfit(
     overwrite: bool,
     allow_shrink: Collection[str],
     url: str,
-    report: Callable[[str], None],
+    report: Tell,
 ) -> None:
     """Raise CommandError where a release must not take the place of what a deployment has.
 

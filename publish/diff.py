@@ -1,6 +1,6 @@
 """What an edit changes: the public relations and functions of the last build, held against a published set."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +12,7 @@ from common.dbt import artifacts
 from common.errors import CommandError, first_line
 from common.manifest import Manifest
 from common.problems import problem, remedy
+from common.progress import Progress
 from common.raw_zone import RawZone
 from common.sql import literal, quoted
 from publish.build import Mart, audit, catalog_of, marts
@@ -24,8 +25,6 @@ MEMORY_LIMIT = "4GB"
 """Two hashes of each row of the largest relation, before and after, fit in it at 40,000 palettes."""
 NO_MODEL = "published_build"
 """The table by which a set says what it holds."""
-Progress = Callable[[str, int, int], None]
-"""Told of a step, how much of it is done, and how much there is."""
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay
 from tenacity.wait import wait_exponential_jitter
 
 from common.errors import CommandError
+from common.progress import Progress, Tell, no_progress, silent
 from common.settings import PUBLISHED_TABLES, RUNS_TABLE
 from common.text import visible
 from convex.client import ApiError, Client, NoAnswer, read_nothing
@@ -61,10 +62,6 @@ _ROW = re.compile(r"\bRow \d")
 """It stands in what an import says of one document, which may hold any word."""
 _EXTRA_FIELD = re.compile(r"extra field [`'\"]?(\w+)")
 _LARGER_REQUESTS = "have it take requests of 6 MiB (client_max_body_size in nginx)"
-
-Report = Callable[[str], None]
-Progress = Callable[[str, int, int], None]
-"""Gets what is under way, and how much of how much is done."""
 
 
 @dataclass(frozen=True)
@@ -134,8 +131,8 @@ def push(
     archive: Archive,
     client: Client,
     options: Options,
-    report: Report = lambda _text: None,
-    progress: Progress = lambda _name, _done, _total: None,
+    report: Tell = silent,
+    progress: Progress = no_progress,
 ) -> Pushed:
     """Replace our tables on the deployment by those of the archive.
 
@@ -147,7 +144,7 @@ def push(
 
 
 class _Push:
-    def __init__(self, archive: Archive, client: Client, options: Options, report: Report, progress: Progress):
+    def __init__(self, archive: Archive, client: Client, options: Options, report: Tell, progress: Progress):
         self._archive = archive
         self._client = client
         self._once = client.with_patience(0)

@@ -1,7 +1,7 @@
 """Write a set, look at it, and only then switch it in."""
 
 import subprocess
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -14,6 +14,7 @@ from common import __version__
 from common.errors import CommandError, first_line
 from common.manifest import FileEntry, Manifest, Shrunk, differences, files_of
 from common.problems import remedy
+from common.progress import Progress, Tell, silent
 from common.raw_zone import RawZone
 from common.releases import PublishedSets
 from common.settings import CONSENSUS_TABLE
@@ -32,8 +33,6 @@ COUNTS = """
         (select count(*) from tag_results) as results,
         (select count(*) from tag_results where status = 'success') as counted_results
 """
-Progress = Callable[[str, int, int], None]
-"""Told of a step, how much of it is done, and how much there is."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def publish(
     *,
     allow_stale: bool = False,
     allow_shrink: Collection[str] = (),
-    report: Callable[[str], None] = lambda _text: None,
+    report: Tell = silent,
 ) -> Published:
     """Publish the last build: make its set and the link `current`, and delete all but the last `keep` sets.
 
@@ -91,7 +90,7 @@ def _refuse_unknown(build: Build, allow_shrink: Collection[str]) -> None:
         raise CommandError(f"--allow-shrink {unknown[0]}: only tables that count documents are guarded: {names}")
 
 
-def _last_release(sets: PublishedSets, report: Callable[[str], None]) -> Manifest | None:
+def _last_release(sets: PublishedSets, report: Tell) -> Manifest | None:
     """Return the manifest of the current set. Where it can't be read, nothing can be compared with it."""
     current = sets.current()
     try:

@@ -13,6 +13,7 @@ import duckdb
 import pytest
 from conftest import ROOT
 
+from common.progress import no_progress
 from common.raw_zone import RawZone
 from common.releases import PublishedSets
 from publish.release import Published, publish
@@ -42,7 +43,7 @@ class BuiltPlace:
     def publish(self, directory: Path, keep: int = 3) -> Published:
         """Publish it to a directory."""
         zone, sets = RawZone(self.raw_dir), PublishedSets(directory)
-        return publish(self.target, self.database, zone, sets, keep, lambda _name, _done, _total: None)
+        return publish(self.target, self.database, zone, sets, keep, no_progress)
 
     def delete(self, rows: str) -> None:
         """Delete rows of a table of the database, `TABLE where …`."""

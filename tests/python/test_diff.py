@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from published import BuiltPlace
 from warehouse import PROJECT, Warehouse
 
+from common.progress import no_progress
 from common.raw_zone import RawZone
 from common.releases import PublishedSets
 from publish.cli import main
@@ -47,9 +48,7 @@ class Edited:
 
     def compare(self, samples: int = ALL) -> Comparison:
         zone = RawZone(self.place.raw_dir)
-        return compare(
-            self.place.target, self.place.database, zone, self.published, samples, lambda _name, _done, _total: None
-        )
+        return compare(self.place.target, self.place.database, zone, self.published, samples, no_progress)
 
 
 @pytest.fixture(scope="module")
