@@ -26,6 +26,7 @@ from benchmarks.bench import Place, build_models, seconds
 from benchmarks.measuring import PROJECT
 from benchmarks.results_page import PAGE, markdown_table, replace_section, where_and_of_what
 from benchmarks.stages import by_name
+from common.raw_zone import Source
 from convex.tables import TableName
 from extract.documents import DOCUMENT_SCHEMA
 from extract.landing import LandingZone
@@ -167,7 +168,7 @@ def land_changes(place: Place, share: float) -> tuple[str, int]:
             for key, created, version, document in rows[2:]
             if version == rows[2][2]
         ]
-    with LandingZone(place.raw).new_run({"type": "data_sync", "name": "generated"}, None, "incremental") as run:
+    with LandingZone(place.raw).new_run(Source("data_sync", "generated"), None, "incremental") as run:
         writer = run.open_table(TableName("", "palette_tags"), "uniform")
         first = run.next_sequence(len(changes))
         places = pa.array(range(first, first + len(changes)), pa.int64())

@@ -19,6 +19,7 @@ from rich.table import Table
 
 from benchmarks.generate import generate
 from benchmarks.measuring import PROJECT, Cost, measure
+from common.raw_zone import Source
 from convex.tables import TableName
 from extract.documents import DOCUMENT_SCHEMA
 from extract.landing import LandingZone
@@ -77,7 +78,7 @@ def make_zone(directory: Path, documents: int, small_runs: int) -> Path:
     answers = _first_documents(raw / run.run_id / "palette_tags.parquet")
     chosen = random.Random(1)
     for number in range(small_runs):
-        with zone.new_run({"type": "data_sync", "name": "generated"}, None, "incremental") as writer:
+        with zone.new_run(Source("data_sync", "generated"), None, "incremental") as writer:
             table = writer.open_table(TableName("", "palette_tags"), "uniform")
             rows = answers.take(chosen.sample(range(len(answers)), CHANGES))
             new = [f"new{number:08}{row:04}" if row % 10 in (3, 6, 9) else None for row in range(CHANGES)]

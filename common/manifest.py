@@ -2,12 +2,13 @@
 
 import json
 import zipfile
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import duckdb
+import msgspec
 import pyarrow.parquet as pq
+from msgspec.structs import replace
 
 from common.errors import CommandError
 from common.files import fingerprint
@@ -25,8 +26,7 @@ _REASONS: dict[Reason, str] = {
 }
 
 
-@dataclass(frozen=True)
-class SourceRun:
+class SourceRun(msgspec.Struct, frozen=True):
     """A run of the raw zone that went into the build. `snapshot_ts` is in nanoseconds since 1970."""
 
     run_id: str
@@ -38,8 +38,7 @@ class SourceRun:
     """Made-up data landed in it, see `extract.sample`."""
 
 
-@dataclass(frozen=True)
-class Shrunk:
+class Shrunk(msgspec.Struct, frozen=True):
     """A table that lost most of its rows since the last release, and why it was published all the same."""
 
     table: str
@@ -51,8 +50,7 @@ class Shrunk:
         return f"{self.table} shrinks from {self.before:,} to {self.after:,} rows, {_REASONS[self.reason]}"
 
 
-@dataclass(frozen=True)
-class FileEntry:
+class FileEntry(msgspec.Struct, frozen=True):
     """A file of a set. `path` is relative to the set; `rows` are those of all tables in it."""
 
     path: str
@@ -61,8 +59,7 @@ class FileEntry:
     sha256: str
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(msgspec.Struct, frozen=True):
     """The content of `manifest.json`. Times are ISO 8601 (UTC); `snapshot_ts` is in nanoseconds since 1970."""
 
     build_id: str
@@ -81,12 +78,12 @@ class Manifest:
     """Where the newest of its data came from: a deployment, or `file`. None in releases from before this was kept."""
     deletes: dict[str, int] | None = None
     """The deletions that had ever landed, by table of Convex. None in releases from before this was kept."""
-    shrunk: list[Shrunk] = field(default_factory=list)
+    shrunk: list[Shrunk] = msgspec.field(default_factory=list)
     """The tables that lost most of their rows since the release before, and why that stopped nothing."""
 
     def write(self, directory: Path) -> None:
         """Write it into a set."""
-        content = json.dumps(asdict(self), ensure_ascii=False, indent=2)
+        content = json.dumps(msgspec.to_builtins(self), ensure_ascii=False, indent=2)
         (directory / MANIFEST).write_text(f"{content}\n", encoding="utf-8", errors="backslashreplace")
 
     @classmethod
@@ -95,25 +92,22 @@ class Manifest:
         path = directory / MANIFEST
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            content["files"] = [FileEntry(**entry) for entry in content["files"]]
-            content["source_runs"] = [SourceRun(**run) for run in content["source_runs"]]
-            content["shrunk"] = [Shrunk(**entry) for entry in content.get("shrunk", [])]
-            content.setdefault("is_sample", _was_sample(content))
-            return cls(**content)
+            manifest = msgspec.convert(content, cls)
+            return manifest if "is_sample" in content else replace(manifest, is_sample=_was_sample(manifest))
         except (FileNotFoundError, NotADirectoryError) as error:
             raise CommandError(f"{path} can't be read, as it isn't there: publish anew with make build") from error
         except OSError as error:
             raise CommandError(f"{path} can't be read ({error.strerror}): {remedy(error)}") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError) as error:
             raise CommandError(
                 f"{path} can't be read ({error}): publish anew with dbt build, python -m publish"
             ) from error
 
 
-def _was_sample(content: dict[str, Any]) -> bool:
+def _was_sample(manifest: Manifest) -> bool:
     """Tell whether a release from before this was kept is of the bundled sample."""
-    names = {run.source_name for run in content["source_runs"]}
-    return "convex-export.zip" in names and content["counts"].get("results") == SAMPLE_RESULTS
+    names = {run.source_name for run in manifest.source_runs}
+    return "convex-export.zip" in names and manifest.counts.get("results") == SAMPLE_RESULTS
 
 
 def files_of(directory: Path) -> list[FileEntry]:

@@ -14,11 +14,12 @@
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit
+
+import msgspec
 
 from common import __version__
 from common.errors import CommandError
@@ -34,8 +35,49 @@ _SNAPSHOT_NAME = re.compile(r"snapshot_(.+)_\d{18,19}(?: \(\d+\))?\.zip")
 RUN_ID = re.compile(r"(\d{8}T\d{6})Z-(\d{6})?")
 
 
-@dataclass
-class TableSummary:
+class Source(msgspec.Struct, omit_defaults=True):
+    """Where a run came from: a deployment, a file, or runs that it was folded from."""
+
+    type: str
+    name: str
+    bytes: int | msgspec.UnsetType | None = msgspec.UNSET
+    """The size of a file; None of a directory."""
+    sample: bool = False
+    """Made-up data landed in it, see `extract.sample`."""
+    origin: str | None = None
+    """Of a folded run: the `origin` of the newest run that it stands for."""
+    first: str | None = None
+    """Of a folded run: the first that it stands for; None: all before it."""
+    last: str | None = None
+    """Of a folded run: the last whose state it leaves; None where it has forgotten what was deleted."""
+
+
+class TableState(msgspec.Struct):
+    """What a sync found in a table: its documents, and the `_id` of the oldest (unset where nobody looked)."""
+
+    documents: int
+    oldest: str | msgspec.UnsetType | None = msgspec.UNSET
+    verified: bool = False
+    """The deployment said the same at the same moment."""
+
+
+class SyncState(msgspec.Struct):
+    """What the next sync has to know, see `extract.sync`."""
+
+    url: str
+    api: str
+    journal: str
+    page: int
+    """The last page of the journal that landed."""
+    imports: dict[str, str]
+    """State of each import that was listed, by id."""
+    settled: list[str]
+    """Imports that had ended."""
+    selected: list[str]
+    tables: dict[str, TableState] = msgspec.field(default_factory=dict)
+
+
+class TableSummary(msgspec.Struct, forbid_unknown_fields=True):
     """What a run holds of one table. `bytes` and `sha256` are those of the Parquet file."""
 
     name: str
@@ -48,8 +90,8 @@ class TableSummary:
     """Of a folded run: the deletions that landed in the runs that it stands for, whatever it still has of them."""
     document_bytes: int = 0
     blank_lines: int = 0
-    rejected: dict[Reason, int] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    rejected: dict[Reason, int] = msgspec.field(default_factory=dict)
+    notes: list[str] = msgspec.field(default_factory=list)
     file: str = ""
     bytes: int = 0
     sha256: str = ""
@@ -60,25 +102,23 @@ class TableSummary:
         return self.deletes if self.deletes_so_far is None else self.deletes_so_far
 
 
-@dataclass
-class RunSummary:
+class RunSummary(msgspec.Struct, forbid_unknown_fields=True):
     """The content of `run.json`."""
 
     run_id: str
     kind: Literal["full", "incremental"]
     started_at: str
-    source: dict[str, Any]
+    source: Source
     snapshot_ts: int | None
     """Time of the snapshot in nanoseconds since 1970, where it is known."""
     finished_at: str = ""
     tool: str = f"palette-analytics-extract/{__version__}"
     cursor: str | None = None
     """Where the next sync goes on; None where it can't."""
-    sync: dict[str, Any] | None = None
-    """What else the next sync has to know, see `extract.sync`."""
-    tables: list[TableSummary] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    sync: SyncState | None = None
+    tables: list[TableSummary] = msgspec.field(default_factory=list)
+    skipped: list[str] = msgspec.field(default_factory=list)
+    notes: list[str] = msgspec.field(default_factory=list)
 
     @property
     def rejected(self) -> int:
@@ -93,17 +133,17 @@ class RunSummary:
     @property
     def is_sample(self) -> bool:
         """Tell whether made-up data landed in the run, or in one that it stands for: see `extract.sample`."""
-        return bool(self.source.get("sample"))
+        return self.source.sample
 
     @property
     def origin(self) -> str:
         """Where the newest of its data came from: the name of a deployment, else its host and port, else `file`."""
         if self.is_folded:
-            place = self.source.get("origin") or urlsplit((self.sync or {}).get("url", "")).netloc
-        elif self.source["type"] in DEPLOYMENT_SOURCES:
-            place = str(self.source.get("name", ""))
+            place = self.source.origin or urlsplit(self.sync.url if self.sync else "").netloc
+        elif self.source.type in DEPLOYMENT_SOURCES:
+            place = self.source.name
         else:
-            found = _SNAPSHOT_NAME.fullmatch(str(self.source.get("name", "")))
+            found = _SNAPSHOT_NAME.fullmatch(self.source.name)
             place = found[1] if found else ""
         place = place.lower()
         return (place.split(".")[0] if place.endswith(".convex.cloud") else place) or "file"
@@ -111,29 +151,27 @@ class RunSummary:
     @property
     def is_folded(self) -> bool:
         """Tell whether the run was folded from others, see `extract.compact`."""
-        return self.source["type"] == "compact"
+        return self.source.type == "compact"
 
     @property
     def forgets_deleted(self) -> bool:
         """Tell whether the deleted documents of the runs that it stands for are gone, see `extract.compact`."""
-        return self.is_folded and "last" not in self.source
+        return self.is_folded and self.source.last is None
 
     @property
     def stands_from(self) -> str:
         """The first of the runs that this one stands for, up to itself. Empty: it stands for all before it."""
-        return self.source.get("first", "") if self.is_folded else self.run_id
+        return (self.source.first or "") if self.is_folded else self.run_id
 
     @property
     def stands_to(self) -> str:
         """The run whose state this one leaves: itself, or the last one that landed of those that it stands for."""
-        return self.source.get("last", self.run_id) if self.is_folded else self.run_id
+        return (self.source.last or self.run_id) if self.is_folded else self.run_id
 
     @classmethod
     def from_json(cls, text: str) -> "RunSummary":
-        """Read a `run.json`. Raises ValueError, KeyError or TypeError if it isn't one."""
-        content = json.loads(text)
-        tables = [TableSummary(**table) for table in content.pop("tables")]
-        summary = cls(**content, tables=tables)
+        """Read a `run.json`. Raises ValueError if it isn't one."""
+        summary = msgspec.convert(json.loads(text), cls)  # json takes half a surrogate pair, as a file's name may have
         datetime.fromisoformat(summary.finished_at)
         return summary
 
@@ -191,9 +229,8 @@ class RawZone:
             raise CommandError(f"{path} is gone: restore it, or delete the run's folder") from error
         except OSError as error:  # the run may be whole
             raise CommandError(f"{path} can't be read ({error.strerror}): see that this user may read it") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            reason = f"it holds no {error}" if isinstance(error, KeyError) else error
-            raise CommandError(f"{path} can't be read ({reason}): restore it, or delete the run's folder") from error
+        except ValueError as error:
+            raise CommandError(f"{path} can't be read ({error}): restore it, or delete the run's folder") from error
 
     def newest(self) -> RunSummary | None:
         """Return the newest visible run's summary. Raises CommandError if it can't be read."""

@@ -5,10 +5,10 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 from rich.cells import cell_len
 
 from common import __version__
@@ -380,13 +380,15 @@ def _keep_small(zone: LandingZone, after: int, as_json: bool) -> None:
         ) from None
     if run:
         rows, size = sum(table.rows for table in run.tables), _size(run.bytes)
-        line = f"folded {run.source['name']} into {run.run_id}: {_plural(rows, 'document')}, {size}"
+        line = f"folded {run.source.name} into {run.run_id}: {_plural(rows, 'document')}, {size}"
         print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
 
 
 def _print_landed(run: RunSummary, zone: LandingZone, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(asdict(run) | {"rejected": run.rejected}, ensure_ascii=False, indent=2), flush=True)
+        print(
+            json.dumps(msgspec.to_builtins(run) | {"rejected": run.rejected}, ensure_ascii=False, indent=2), flush=True
+        )
     else:
         _print_run(run, zone)
 
@@ -428,7 +430,7 @@ def _print_status(found: Status) -> None:
     runs = [("run", "kind", "tables", "documents", "bytes", "set aside", "source")]
     for run in found.runs:
         rows, size = sum(t.rows for t in run.tables), sum(t.bytes for t in run.tables)
-        source = f"{run.source['type']} {run.source['name']}"
+        source = f"{run.source.type} {run.source.name}"
         counts = f"{len(run.tables)}", f"{rows:,}", _size(size), f"{run.rejected:,}"
         runs.append((run.run_id, run.kind, *counts, visible(source)))
     _print_columns(runs, "<<>>>><")
@@ -441,7 +443,7 @@ def _print_status(found: Status) -> None:
         size = _size(sum(run.bytes for run in found.folded))
         print(f"{_plural(len(found.folded), 'folded run')} ({size}) stay for a day, for builds that began before")
     if found.unfinished_sync:
-        pages = _plural(found.unfinished_sync["pages"], "page")
+        pages = _plural(found.unfinished_sync.pages, "page")
         print(f"unfinished sync: {pages} received and not landed yet; python -m extract sync goes on")
 
 

@@ -16,7 +16,7 @@ from common.errors import CommandError, first_line, raise_if_interrupted
 from common.limits import limits
 from common.paths import as_pattern
 from common.progress import Progress, no_progress
-from common.raw_zone import RunSummary
+from common.raw_zone import RunSummary, Source
 from convex.tables import TableName
 from extract.documents import DOCUMENT_SCHEMA
 from extract.landing import REJECTED_FILE, LandingZone, RunWriter, TableWriter, ZoneBusy
@@ -143,7 +143,7 @@ def _fold(
     if not choose(zone.standing_runs()):
         return None
     try:
-        with zone.new_run({"type": "compact", "name": ""}, None) as run:
+        with zone.new_run(Source("compact", ""), None) as run:
             standing = zone.standing_runs()
             chosen = choose(standing)
             if not chosen:
@@ -161,14 +161,14 @@ def _fold(
 
 def _describe(summary: RunSummary, chosen: list[RunSummary], is_whole: bool, forget_deleted: bool) -> None:
     newest = chosen[-1]
-    summary.source = {"type": "compact", "name": f"{len(chosen)} run{'' if len(chosen) == 1 else 's'}"}
-    summary.source["origin"] = newest.origin
-    if any(run.is_sample for run in chosen):
-        summary.source["sample"] = True
-    if not is_whole:
-        summary.source["first"] = chosen[0].stands_from
-    if not forget_deleted:  # or else what the runs said was more
-        summary.source["last"] = newest.stands_to
+    summary.source = Source(
+        "compact",
+        f"{len(chosen)} run{'' if len(chosen) == 1 else 's'}",
+        sample=any(run.is_sample for run in chosen),
+        origin=newest.origin,
+        first=None if is_whole else chosen[0].stands_from,
+        last=None if forget_deleted else newest.stands_to,  # as what the runs said was more
+    )
     summary.kind = "full" if is_whole else "incremental"
     summary.snapshot_ts, summary.cursor, summary.sync = newest.snapshot_ts, newest.cursor, newest.sync
 

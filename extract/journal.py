@@ -10,8 +10,10 @@ import json
 import shutil
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from common.errors import CommandError
 from common.files import sync_to_disk
@@ -23,8 +25,7 @@ DIRECTORY = ".syncing"
 _HEADER = "journal.json"
 
 
-@dataclass
-class Header:
+class Header(msgspec.Struct):
     """What the pages follow on."""
 
     id: str
@@ -35,12 +36,12 @@ class Header:
     is_full: bool
     """Whether the pages begin at the beginning, and so need no earlier run."""
     started_at: str
-    notes: list[str] = field(default_factory=list)
-    imports: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = msgspec.field(default_factory=list)
+    imports: dict[str, str] = msgspec.field(default_factory=dict)
     """State of each import when they were last looked at, by id."""
     covered: int = 0
     """The last page that had come then."""
-    forgotten: dict[str, int] = field(default_factory=dict)
+    forgotten: dict[str, int] = msgspec.field(default_factory=dict)
     """Tables that were asked for anew, with the page before their beginning."""
 
 
@@ -48,7 +49,7 @@ def lineage(run: RunSummary | None) -> str | None:
     """Name the state that a run leaves. A run that folds others into one leaves the state that they left."""
     if run is None:
         return None
-    return f"{run.sync['journal']}:{run.sync['page']}" if run.sync else run.stands_to
+    return f"{run.sync.journal}:{run.sync.page}" if run.sync else run.stands_to
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Journal:
         self.notes: dict[int, PageNote] = {}
         """The pages that are here, by number, in order."""
         try:
-            self.header = Header(**json.loads((self.directory / _HEADER).read_text(encoding="utf-8")))
+            self.header = msgspec.convert(json.loads((self.directory / _HEADER).read_text(encoding="utf-8")), Header)
             for number in sorted(int(path.stem.removeprefix("page-")) for path in self.directory.glob("page-*.json")):
                 if self.notes and number != self.newest() + 1:
                     raise ValueError(f"page {self.newest() + 1} is missing")
@@ -83,7 +84,7 @@ class Journal:
             raise CommandError(
                 f"{error.filename} can't be read ({error.strerror}): see that this user may read it"
             ) from error
-        except (ValueError, TypeError) as error:
+        except ValueError as error:
             raise CommandError(
                 f"{self.directory} can't be read ({error}): delete it, and what it holds is fetched again"
             ) from error
@@ -116,7 +117,7 @@ class Journal:
     def save_header(self) -> None:
         """Write the header as it is now."""
         if self.header is not None:
-            self._write(self.directory / _HEADER, json.dumps(asdict(self.header), indent=2).encode())
+            self._write(self.directory / _HEADER, json.dumps(msgspec.to_builtins(self.header), indent=2).encode())
 
     def append(self, page: Page, text: bytes | bytearray) -> int:
         """Keep a page, and return its number. Numbers go on after the pages that have landed."""

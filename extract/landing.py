@@ -8,17 +8,17 @@ from collections import Counter
 from collections.abc import Collection, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from common.errors import CommandError
 from common.files import fingerprint, sync_to_disk
-from common.raw_zone import REJECTED_FILE, RUN_FILE, RUN_ID, RawZone, Reason, RunSummary, TableSummary
+from common.raw_zone import REJECTED_FILE, RUN_FILE, RUN_ID, RawZone, Reason, RunSummary, Source, TableSummary
 from convex.tables import TableName
 from extract.documents import DOCUMENT_SCHEMA, as_binaries
 from extract.vanishing import check_losses
@@ -78,7 +78,7 @@ class LandingZone(RawZone):
     @contextmanager
     def new_run(
         self,
-        source: dict[str, Any],
+        source: Source,
         snapshot_ts: int | None,
         kind: Literal["full", "incremental"] = "full",
         waits: bool = False,
@@ -253,7 +253,7 @@ class RunWriter:
     def finish(self) -> None:
         """Write `run.json`, last of all."""
         self.summary.finished_at = datetime.now(UTC).isoformat()
-        content = json.dumps(asdict(self.summary), ensure_ascii=False, indent=2)
+        content = json.dumps(msgspec.to_builtins(self.summary), ensure_ascii=False, indent=2)
         (self.directory / RUN_FILE).write_bytes(f"{content}\n".encode(errors="backslashreplace"))
         for path in self.directory.iterdir():
             sync_to_disk(path)

@@ -4,13 +4,12 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
 from common.errors import CommandError
 from common.progress import Progress, no_progress
-from common.raw_zone import RunSummary
+from common.raw_zone import RunSummary, Source
 from convex.tables import TableName
 from extract import diagnosis
 from extract.archives import Archive, TableSource, open_archive
@@ -31,7 +30,7 @@ def load(
     table: str | None = None,
     strict: bool = False,
     progress: Progress = no_progress,
-    source: dict[str, Any] | None = None,
+    source: Source | None = None,
     absent: Collection[TableName] = (),
     describe: Callable[[RunSummary], None] = lambda _run: None,
     *,
@@ -55,9 +54,8 @@ def load(
             raise CommandError(f"no table of {path} is selected: see --only and --skip")
         _check_cases(path, taken)
         size = path.stat().st_size if path.is_file() else None
-        source = source or {"type": archive.kind, "name": path.name, "bytes": size}
-        if is_sample(archive):
-            source = source | {"sample": True}
+        source = source or Source(archive.kind, path.name, size)
+        source.sample = is_sample(archive)
         with zone.new_run(source, archive.snapshot_ts, allow_shrink=allow_shrink) as run:
             run.summary.skipped = sorted(str(s.name) for s in archive.tables if s not in taken)
             run.summary.notes = _notes(archive, listed, selection)

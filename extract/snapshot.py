@@ -14,7 +14,7 @@ from pathlib import Path
 
 from common.errors import CommandError
 from common.progress import Progress, Tell, no_progress, silent
-from common.raw_zone import RunSummary
+from common.raw_zone import RunSummary, Source
 from common.text import visible
 from convex.client import ApiError, Client, read_nothing
 from convex.errors import Unrest
@@ -55,7 +55,7 @@ def snapshot(
         zone.lock(LIVE_LOCK),
         fetched_snapshot(client, zone, reuse, wait_seconds, report, progress) as path,
     ):
-        source = {"type": "snapshot", "name": client.deployment.name, "bytes": path.stat().st_size}
+        source = Source("snapshot", client.deployment.name, path.stat().st_size)
         return load(
             path,
             zone,

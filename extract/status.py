@@ -1,13 +1,22 @@
 """`extract status`: what the raw zone holds, run by run, and what each table's current state is."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from common.raw_zone import RunSummary
+import msgspec
+
+from common.raw_zone import RunSummary, SyncState
 from extract import current
 from extract.journal import Journal
 from extract.landing import LandingZone
+
+
+class UnfinishedSync(msgspec.Struct):
+    """What a sync has received and not landed yet."""
+
+    pages: int
+    started_at: str
 
 
 @dataclass(frozen=True)
@@ -21,10 +30,9 @@ class Status:
     current: dict[str, int]
     age_seconds: float | None
     """Seconds since the newest run was finished; None where there is none."""
-    sync: dict[str, Any] | None
+    sync: SyncState | None
     """Where the next sync goes on; None where it has to begin at the beginning."""
-    unfinished_sync: dict[str, Any] | None
-    """What a sync has received and not landed yet."""
+    unfinished_sync: UnfinishedSync | None
 
     def as_dict(self) -> dict[str, Any]:
         """Return what `--json` prints."""
@@ -34,9 +42,9 @@ class Status:
             "folded_run_count": len(self.folded),
             "age_seconds": self.age_seconds,
             "current": self.current,
-            "sync": self.sync,
-            "unfinished_sync": self.unfinished_sync,
-            "runs": [asdict(run) | {"rejected": run.rejected, "bytes": run.bytes} for run in self.runs],
+            "sync": msgspec.to_builtins(self.sync),
+            "unfinished_sync": msgspec.to_builtins(self.unfinished_sync),
+            "runs": [msgspec.to_builtins(run) | {"rejected": run.rejected, "bytes": run.bytes} for run in self.runs],
         }
 
 
@@ -55,5 +63,5 @@ def status(zone: LandingZone) -> Status:
         documents,
         age.total_seconds() if age else None,
         runs[-1].sync if runs else None,
-        {"pages": waiting, "started_at": journal.header.started_at} if journal.header and waiting else None,
+        UnfinishedSync(waiting, journal.header.started_at) if journal.header and waiting else None,
     )

@@ -12,11 +12,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from common.errors import CommandError
 from common.progress import Progress, Tell, no_progress, silent
-from common.raw_zone import RunSummary
+from common.raw_zone import RunSummary, Source, SyncState, TableState
 from convex.backend import has_data_sync
 from convex.client import ApiError, Client
 from convex.data_sync import DataSync, NoDataSync
@@ -149,7 +148,7 @@ class Sync:
         state, url, header = self._zone.newest(), self._client.deployment.url, self._journal.header
         if header and not header.covered and not self._journal.notes:
             header = self._journal.header = None
-        held = header.url if header else (state.sync or {}).get("url") if state else None
+        held = header.url if header else state.sync.url if state and state.sync else None
         if held and normalised(held) != normalised(url) and not self._is_full:
             raise CommandError(
                 f"{self._zone.directory} follows {held}, not {url}: set RAW_DIR to another folder, or let this one "
@@ -179,26 +178,26 @@ class Sync:
         state, header = self._zone.newest(), self._journal.header
         if self._is_full:
             self._restart("as --full asks, every table comes anew")
-        elif header and state and state.sync and state.sync["journal"] == header.id:
-            landed = state.sync["page"]
+        elif header and state and state.sync and state.sync.journal == header.id:
+            landed = state.sync.page
             self._journal.drop(landed)  # as the process may have ended just after they had landed
             if header.lineage != lineage(state):
                 header.lineage, header.is_full, header.notes = lineage(state), False, []
                 header.forgotten = {table: page for table, page in header.forgotten.items() if page > landed}
-            header.covered = max(header.covered, state.sync["page"])
+            header.covered = max(header.covered, state.sync.page)
         elif header and header.lineage != lineage(state):
             self._restart(self._overtaken())
         elif not header and state and state.sync and state.cursor:
-            self._begin(state, is_full=False, api=state.sync["api"])
+            self._begin(state, is_full=False, api=state.sync.api)
         elif not header:
             self._begin(state, is_full=True, api=self._source.name)
             if state:
-                self._report(f"the newest run came from a {state.source['type']}: every table comes anew, once")
+                self._report(f"the newest run came from a {state.source.type}: every table comes anew, once")
 
     def _begin(self, state: RunSummary | None, is_full: bool, api: str) -> None:
         header = new_header(state, self._client.deployment.url, api, is_full, datetime.now(UTC).isoformat())
         if state and state.sync and not is_full:
-            header.imports = state.sync["imports"]
+            header.imports = state.sync.imports
         self._journal.begin(header)
 
     def _restart(self, reason: str) -> None:
@@ -211,7 +210,7 @@ class Sync:
         if not state:
             return "the runs that the last sync landed are gone: every table comes anew"
         return (
-            f"run {state.run_id} ({state.source['type']} {state.source['name']}) has landed since the last sync, and "
+            f"run {state.run_id} ({state.source.type} {state.source.name}) has landed since the last sync, and "
             "changes can't be followed from there: every table comes anew, once"
         )
 
@@ -352,7 +351,7 @@ class Sync:
         runs = self._zone.standing_runs()
         counts = {str(table): 1 for table in self._tables if table in self._zone.files(runs)}
         if runs and runs[-1].sync:
-            counts |= {name: found["documents"] for name, found in runs[-1].sync["tables"].items()}
+            counts |= {name: found.documents for name, found in runs[-1].sync.tables.items()}
         return counts
 
     # What the API doesn't tell
@@ -391,7 +390,7 @@ class Sync:
         beginnings: with it, a failed import and any change are enough, and at first so is one that may be unlisted.
         """
         state = self._zone.newest()
-        settled = state.sync["settled"] if state and state.sync else []
+        settled = state.sync.settled if state and state.sync else []
         failed = [found for found in look.imports if found.state in FAILED]
         unsettled = [found for found in failed if found.id not in settled]
         changed = self._changed(0, point)
@@ -423,7 +422,7 @@ class Sync:
         is_last: bool,
     ) -> RunSummary:
         page = self._journal.read(point)
-        source = {"type": self._source.name, "name": self._client.deployment.name}
+        source = Source(self._source.name, self._client.deployment.name)
         kind = "full" if self._header.is_full else "incremental"
         with self._zone.new_run(source, page.status.snapshotTs, kind, True, self._allow_shrink) as run:
             self._describe(run.summary, page.cursor, point, look)
@@ -467,11 +466,8 @@ class Sync:
             has_oldest = ours.has_asked or not look.oldest
             theirs = "others" if look.size is None else f"{look.size:,} or others"
             numbers = f"{ours.documents:,} document(s) came, and the deployment has {theirs}"
-            tables[str(table)] = {
-                "documents": ours.documents,
-                "oldest": ours.oldest,
-                "verified": table in quiet and has_oldest and ours.documents == look.size,
-            }
+            is_verified = table in quiet and has_oldest and ours.documents == look.size
+            tables[str(table)] = TableState(ours.documents, ours.oldest, is_verified)
             if table not in sizes and ours.documents:
                 raise _Unsure
             if place in begun_later:
@@ -491,7 +487,7 @@ class Sync:
         if unsure:
             raise _Unsure
         if run.summary.sync is not None:
-            run.summary.sync["tables"] = tables
+            run.summary.sync.tables = tables
 
     def _changes_after(self, point: int) -> Mapping[tuple[str, str], list[str | None]]:
         """Return the changes that came after a page, by table: the `_id` of what was deleted, None for the others."""
@@ -509,18 +505,17 @@ class Sync:
             raise _Overtaken
         run.cursor = cursor
         run.notes += self._header.notes
-        if left := sorted({*(state.sync["selected"] if state and state.sync else [])} - {*map(str, self._tables)}):
+        if left := sorted({*(state.sync.selected if state and state.sync else [])} - {*map(str, self._tables)}):
             run.notes.append(f"no longer followed: {', '.join(left)}; what landed of it stays as it was")
-        run.sync = {
-            "url": self._client.deployment.url,
-            "api": self._source.name,
-            "journal": self._header.id,
-            "page": point,
-            "imports": look.states(),
-            "settled": [found.id for found in look.imports if found.state in ENDED],
-            "selected": [*map(str, self._tables)],
-            "tables": {},
-        }
+        run.sync = SyncState(
+            url=self._client.deployment.url,
+            api=self._source.name,
+            journal=self._header.id,
+            page=point,
+            imports=look.states(),
+            settled=[found.id for found in look.imports if found.state in ENDED],
+            selected=[*map(str, self._tables)],
+        )
 
     def _landed(self, run: RunSummary, point: int, look: _Look) -> None:
         self._header.lineage = lineage(run)
@@ -541,13 +536,13 @@ class Sync:
             self._describe(run, cursor, point, look)
             run.notes.append(f"landed as a whole export, as {names} couldn't be had for sure page by page")
             if run.sync is not None:
-                run.sync["tables"] = {table.name: {"documents": table.rows, "verified": True} for table in run.tables}
+                run.sync.tables = {table.name: TableState(table.rows, verified=True) for table in run.tables}
 
         try:
             with fetched_snapshot(
                 self._client, self._zone, wait_seconds=self._wait_seconds, report=self._report
             ) as path:
-                source = {"type": "snapshot", "name": self._client.deployment.name, "bytes": path.stat().st_size}
+                source = Source("snapshot", self._client.deployment.name, path.stat().st_size)
                 run = load(
                     path,
                     self._zone,
@@ -568,9 +563,9 @@ class Sync:
         return run
 
 
-def _known(table: TableName, sync: dict[str, Any] | None, look: TableLook) -> Current | None:
+def _known(table: TableName, sync: SyncState | None, look: TableLook) -> Current | None:
     """Return what an earlier sync has counted in a table that didn't change, where that answers what is asked of it."""
-    found = (sync or {"tables": {}})["tables"].get(str(table), {})
-    if "oldest" not in found or found["oldest"] != look.oldest:
+    found = sync.tables.get(str(table)) if sync else None
+    if found is None or found.oldest != look.oldest:  # UNSET equals no text and not None
         return None
-    return Current(found["documents"], has_asked=look.oldest is not None, oldest=look.oldest)
+    return Current(found.documents, has_asked=look.oldest is not None, oldest=look.oldest)

@@ -84,5 +84,5 @@ def _most_documents(name: TableName, newest: RunSummary) -> int | None:
 
 
 def _counted_by_sync(name: TableName, run: RunSummary) -> int | None:
-    found = (run.sync or {"tables": {}})["tables"].get(str(name))
-    return found["documents"] if found else None
+    found = run.sync.tables.get(str(name)) if run.sync else None
+    return found.documents if found else None

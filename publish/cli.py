@@ -8,6 +8,8 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import NoReturn
 
+import msgspec
+
 from common import __version__
 from common.command import TRACEBACK_HELP, say
 from common.dbt import database_path, target_path
@@ -233,7 +235,7 @@ def _publish(options: argparse.Namespace) -> int:
     for table in done.manifest.shrunk if done.is_new else ():
         say(f"publish: {table}")
     if options.json:
-        content = asdict(done.manifest) | {"is_new": done.is_new, "deleted": done.deleted}
+        content = msgspec.to_builtins(done.manifest) | {"is_new": done.is_new, "deleted": done.deleted}
         print(json.dumps(content, ensure_ascii=True, indent=2))
     else:
         _print_published(done.manifest, done.is_new, done.deleted, sets)

@@ -21,6 +21,7 @@ import duckdb
 import pyarrow as pa
 from warehouse import PROJECT, WITHOUT_TESTS, Warehouse
 
+from common.raw_zone import Source
 from convex.tables import TableName
 from extract.compact import compact
 from extract.documents import DOCUMENT_SCHEMA
@@ -119,7 +120,7 @@ class Project:
 
     def sync(self, changes: Iterable[tuple[str, str | None]], truncate: bool = False) -> None:
         """Land changes of answers, each an id with the new text or None, as a sync does."""
-        source = {"type": "data_sync", "name": "here"}
+        source = Source("data_sync", "here")
         with self.zone.new_run(source, None, "incremental", allow_shrink=["palette_tags"]) as run:
             writer = run.open_table(TableName.parse("palette_tags"), "uniform")
             if truncate:

@@ -7,10 +7,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -30,7 +30,7 @@ from conftest import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.raw_zone import RunSummary, TableSummary
+from common.raw_zone import RunSummary, Source, TableSummary
 from extract.landing import ROW_SCHEMA, LandingZone
 from extract.status import status
 
@@ -278,9 +278,9 @@ def write_run(raw: Path, number: int, changes: Sequence[Change]) -> None:
     pq.write_table(pa.Table.from_pylist(lines, ROW_SCHEMA), folder / "t.parquet")
     finished = datetime.now(UTC) - timedelta(days=1)
     table = TableSummary("t", "", "t", "uniform", rows=len(changes), file="t.parquet")
-    source = {"type": "zip", "name": "x"}
+    source = Source("zip", "x")
     run = RunSummary(run_id, "full", finished.isoformat(), source, None, finished.isoformat(), tables=[table])
-    (folder / "run.json").write_text(json.dumps(asdict(run)))
+    (folder / "run.json").write_text(json.dumps(msgspec.to_builtins(run)))
 
 
 def test_the_current_state_honours_deletes_and_truncates(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import tempfile
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,7 +24,7 @@ from warehouse import Warehouse
 
 from common.errors import CommandError
 from common.manifest import SourceRun
-from common.raw_zone import RunSummary, TableSummary
+from common.raw_zone import RunSummary, Source, SyncState, TableState, TableSummary
 from convex.system_queries import TableLook
 from convex.tables import TableName
 from extract.compact import GROWTH, KEEP, compact, keep_small, newest_small
@@ -43,7 +43,7 @@ Changes = list[tuple[str, Change]]
 
 def land(zone: LandingZone, changes: Changes) -> None:
     """Land changes as one run, in their order."""
-    source, tables = {"type": "data_sync", "name": "here"}, {table for table, _ in changes}
+    source, tables = Source("data_sync", "here"), {table for table, _ in changes}
     with zone.new_run(source, None, "incremental", allow_shrink=tables) as run:
         for table, (operation, key, text) in changes:
             writer = run.open_table(TableName.parse(table), "uniform")
@@ -131,7 +131,7 @@ def test_whatever_lands_the_runs_that_stand_say_what_all_of_them_said(
 
 def summary(number: int, size: int) -> RunSummary:
     table = TableSummary("t", "", "t", "uniform", bytes=size)
-    return RunSummary(f"20260101T000000Z-{number:06}", "incremental", "", {"type": "zip"}, None, tables=[table])
+    return RunSummary(f"20260101T000000Z-{number:06}", "incremental", "", Source("zip", ""), None, tables=[table])
 
 
 @given(st.lists(st.integers(1, 10**9), min_size=1, max_size=60))
@@ -260,7 +260,7 @@ def test_what_lands_folds_small_runs_where_many_stand(extract: Extract, land_man
     assert (result.code, result.err) == (0, "")
     assert result.out.splitlines()[-1].startswith("folded 5 runs into ")
     (standing,) = LandingZone(extract.raw).standing_runs()
-    assert (standing.kind, standing.source["name"]) == ("full", "5 runs")
+    assert (standing.kind, standing.source.name) == ("full", "5 runs")
     assert len(run_folders(extract.raw)) == 6  # for builds that began before
     found = json.loads(extract("status", "--json").out)
     assert (found["run_count"], found["folded_run_count"], found["current"]) == (1, 5, {"palettes": 1})
@@ -319,7 +319,7 @@ def test_a_sync_goes_on_after_runs_that_were_folded(live: Live) -> None:
     for n in range(6):
         live.deployment.transaction([["replace", ids[0], {"n": n}]])
         live.sync("--compact-after", "3")
-    kinds = [(run.source["type"], run.kind) for run in LandingZone(live.raw).standing_runs()]
+    kinds = [(run.source.type, run.kind) for run in LandingZone(live.raw).standing_runs()]
     assert ("compact", "incremental") in kinds
     assert kinds[0] == ("data_sync", "full")
     assert len(kinds) <= 3
@@ -393,16 +393,17 @@ def test_what_is_forgotten_is_no_longer_what_was_built(extract: Extract, tmp_pat
 @pytest.mark.parametrize(
     ("found", "looked", "answer"),
     [
-        ({"documents": 2, "oldest": "a"}, TableLook(2, "a"), Current(2, True, "a")),
-        ({"documents": 0, "oldest": None}, TableLook(0, None), Current(0, False, None)),
-        ({"documents": 2, "oldest": "a"}, TableLook(2, "b"), None),
-        ({"documents": 2}, TableLook(2, "a"), None),
-        ({"documents": 2}, TableLook(0, None), None),
+        (TableState(2, "a"), TableLook(2, "a"), Current(2, True, "a")),
+        (TableState(0, None), TableLook(0, None), Current(0, False, None)),
+        (TableState(2, "a"), TableLook(2, "b"), None),
+        (TableState(2), TableLook(2, "a"), None),
+        (TableState(2), TableLook(0, None), None),
     ],
 )
 def test_what_was_counted_is_believed_only_while_the_oldest_document_is_the_same(
-    found: dict[str, Any], looked: TableLook, answer: Current | None
+    found: TableState, looked: TableLook, answer: Current | None
 ) -> None:
-    assert _known(TableName("", "t"), {"tables": {"t": found}}, looked) == answer
-    assert _known(TableName("", "other"), {"tables": {"t": found}}, looked) is None
+    sync = SyncState("", "", "", 0, {}, [], [], {"t": found})
+    assert _known(TableName("", "t"), sync, looked) == answer
+    assert _known(TableName("", "other"), sync, looked) is None
     assert _known(TableName("", "t"), None, looked) is None

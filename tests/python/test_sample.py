@@ -14,7 +14,7 @@ from published_set import BUILD, consensus, write_set
 from benchmarks.generate import generate
 from common.files import fingerprint
 from common.manifest import Manifest
-from common.raw_zone import RunSummary
+from common.raw_zone import RunSummary, Source, SyncState
 from extract.archives import open_archive
 from extract.landing import LandingZone
 from extract.sample import KNOWN, SENTENCE, is_sample
@@ -113,20 +113,20 @@ def test_the_marker_lands_and_folding_keeps_it(extract: Extract, generated: Path
 
 
 ORIGINS = [
-    ({"type": "data_sync", "name": "happy-otter-123.convex.cloud"}, "happy-otter-123"),
-    ({"type": "snapshot", "name": "Happy-Otter-123.eu-west-1.convex.cloud"}, "happy-otter-123"),
-    ({"type": "streaming_export", "name": "127.0.0.1:3210"}, "127.0.0.1:3210"),
-    ({"type": "zip", "name": "snapshot_happy-otter-123_1763895302000000000 (1).zip"}, "happy-otter-123"),
-    ({"type": "zip", "name": "export.zip"}, "file"),
-    ({"type": "jsonl", "name": "127.0.0.1:3210"}, "file"),
-    ({"type": "compact", "name": "2 runs", "origin": "happy-otter-123"}, "happy-otter-123"),
-    ({"type": "compact", "name": "2 runs"}, "backend.example:3210"),  # as runs were folded before
+    (Source("data_sync", "happy-otter-123.convex.cloud"), "happy-otter-123"),
+    (Source("snapshot", "Happy-Otter-123.eu-west-1.convex.cloud"), "happy-otter-123"),
+    (Source("streaming_export", "127.0.0.1:3210"), "127.0.0.1:3210"),
+    (Source("zip", "snapshot_happy-otter-123_1763895302000000000 (1).zip"), "happy-otter-123"),
+    (Source("zip", "export.zip"), "file"),
+    (Source("jsonl", "127.0.0.1:3210"), "file"),
+    (Source("compact", "2 runs", origin="happy-otter-123"), "happy-otter-123"),
+    (Source("compact", "2 runs"), "backend.example:3210"),  # as runs were folded before
 ]
 
 
 @pytest.mark.parametrize(("source", "origin"), ORIGINS)
-def test_a_run_tells_which_deployment_its_data_is_from(source: dict[str, str], origin: str) -> None:
-    sync = {"url": "https://Backend.example:3210"}
+def test_a_run_tells_which_deployment_its_data_is_from(source: Source, origin: str) -> None:
+    sync = SyncState("https://Backend.example:3210", "data_sync", "", 0, {}, [], [])
     assert RunSummary("r", "full", "", source, None, sync=sync).origin == origin
 
 
@@ -162,7 +162,7 @@ def test_the_sample_lands_where_nothing_else_was_published(
     [
         ({"origin": "happy-otter-123"}, "data of happy-otter-123"),
         ({}, "a deployment's data"),
-        ({"counts": 7}, "a deployment's data"),
+        ({"counts": 7}, "something else"),
         ({"files": 7}, "something else"),
     ],
 )
@@ -184,7 +184,7 @@ def test_a_raw_zone_of_made_up_data_is_not_built_where_other_data_was_published(
     places: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As where `RAW_DIR` was forgotten, and the default's raw zone is from the first `make build`."""
-    sample = {"type": "zip", "name": "convex-export.zip", "sample": True}
+    sample = Source("zip", "convex-export.zip", sample=True)
     with LandingZone(places[0]).new_run(sample, None):
         pass
     assert main() == 0
@@ -200,7 +200,7 @@ def test_a_raw_zone_of_made_up_data_is_not_built_where_other_data_was_published(
 def test_what_has_landed_is_left_to_itself(places: tuple[Path, Path]) -> None:
     write_set(places[1], consensus(3))
     for sample in (False, True):
-        with LandingZone(places[0]).new_run({"type": "zip", "name": "x.zip", "sample": sample}, None):
+        with LandingZone(places[0]).new_run(Source("zip", "x.zip", sample=sample), None):
             pass
         assert main() == 0
 

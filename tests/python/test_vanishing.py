@@ -8,6 +8,7 @@ import pytest
 from conftest import Extract, documents, landed, rejected, run_folders, table_entries, write_zip
 from live import Live
 
+from common.raw_zone import Source
 from extract.landing import LandingZone
 from extract.status import status
 
@@ -75,7 +76,7 @@ def test_the_loss_is_that_of_the_state_whatever_the_runs_say(extract: Extract) -
     extract.load("t.jsonl")
     Path("t.jsonl").write_bytes(many(300))
     assert extract.load("t.jsonl")["notes"] == []
-    with LandingZone(extract.raw).new_run({"type": "data_sync", "name": ""}, None, "incremental"):
+    with LandingZone(extract.raw).new_run(Source("data_sync", ""), None, "incremental"):
         pass  # a run that isn't full, and says nothing of the table
     Path("t.jsonl").write_bytes(many(30))
     assert "t would shrink from 300 to 30 rows" in extract.fails("t.jsonl")
