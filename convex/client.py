@@ -216,7 +216,9 @@ class Client:
                 limit = min(self._retry_seconds, error.patience or 0) if is_fatal else self._retry_seconds
                 pause = _pause(failed, error.retry_after)
                 if time.monotonic() - since + pause > limit:
-                    raise self._given_up(path, error, tries, limit, is_fatal, may_be_done) from error
+                    raise self._given_up(
+                        path, error, tries, limit, is_fatal=is_fatal, may_be_done=may_be_done
+                    ) from error
                 self._tell_of_try(path, error, tries + 1, pause, limit)
                 time.sleep(pause)
             else:
@@ -224,15 +226,15 @@ class Client:
                 return result
 
     def _given_up(
-        self, path: str, error: Passing, tries: int, limit: float, is_fatal: bool, may_be_done: bool
+        self, path: str, error: Passing, tries: int, limit: float, *, is_fatal: bool, may_be_done: bool
     ) -> NoAnswer:
         url = self.deployment.url
         if is_fatal:
-            return Unreachable(f"can't reach {url}: {error}. {error.advice}", may_be_done)
+            return Unreachable(f"can't reach {url}: {error}. {error.advice}", may_be_done=may_be_done)
         return NoAnswer(
             f"no answer from {url} to {path} in {tries} attempt(s) over {limit:g} seconds; the last: {error}. "
             f"{error.advice}",
-            may_be_done,
+            may_be_done=may_be_done,
         )
 
     def _tell_of_try(self, path: str, error: Passing, number: int, pause: float, limit: float) -> None:

@@ -45,7 +45,7 @@ class ApiError(CommandError):
 class NoAnswer(CommandError):
     """Nothing but what may pass came for as long as was asked."""
 
-    def __init__(self, message: str, may_be_done: bool = True):
+    def __init__(self, message: str, *, may_be_done: bool = True):
         super().__init__(message)
         self.may_be_done = may_be_done
         """Whether the answer may only have been lost: one of the tries may have done what was asked."""

@@ -262,13 +262,13 @@ def _load(options: argparse.Namespace) -> None:
             zone,
             selection,
             options.table,
-            options.strict,
-            progress,
+            strict=options.strict,
             lenient=options.lenient,
+            progress=progress,
             allow_shrink=options.allow_shrink,
         )
-    _print_landed(run, zone, options.json)
-    _keep_small(zone, after, options.json)
+    _print_landed(run, zone, as_json=options.json)
+    _keep_small(zone, after, as_json=options.json)
 
 
 def _client(options: argparse.Namespace, tell: Tell) -> Client:
@@ -287,8 +287,8 @@ def _snapshot(options: argparse.Namespace) -> None:
     with bars("extract", in_bytes=True) as (progress, tell), _client(options, tell) as client:
         wait = options.wait.total_seconds()
         run = snapshot(zone, client, selection, options.reuse, wait, tell, progress, options.allow_shrink)
-    _print_landed(run, zone, options.json)
-    _keep_small(zone, after, options.json)
+    _print_landed(run, zone, as_json=options.json)
+    _keep_small(zone, after, as_json=options.json)
 
 
 def _sync(options: argparse.Namespace) -> None:
@@ -299,24 +299,24 @@ def _sync(options: argparse.Namespace) -> None:
             zone,
             client,
             selection,
-            options.full,
-            tell,
-            progress,
+            is_full=options.full,
+            report=tell,
+            progress=progress,
             wait_seconds=options.wait.total_seconds(),
             allow_shrink=options.allow_shrink,
         )
         if options.watch:
 
             def landed(run: RunSummary) -> None:
-                _print_landed(run, zone, options.json)
-                _keep_small(zone, after, options.json)
+                _print_landed(run, zone, as_json=options.json)
+                _keep_small(zone, after, as_json=options.json)
 
             _watch(sync, client, options.watch, tell, landed)
             return
         run = sync.once()
     if run:
-        _print_landed(run, zone, options.json)
-        _keep_small(zone, after, options.json)
+        _print_landed(run, zone, as_json=options.json)
+        _keep_small(zone, after, as_json=options.json)
     elif options.json:
         looked_at = {"deployment": client.deployment.url, "tables": [*map(str, selection.names())]}
         print(json.dumps({"run_id": None} | looked_at | {"up_to": sync.up_to}))
@@ -352,9 +352,9 @@ def _compact(options: argparse.Namespace) -> None:
     zone = LandingZone(raw_dir(options.raw_dir))
     before = len(zone.run_ids())
     with bars("extract") as (progress, _):
-        run = compact(zone, options.keep, options.forget_deleted, progress)
+        run = compact(zone, options.keep, forget_deleted=options.forget_deleted, progress=progress)
     if run:
-        _print_landed(run, zone, options.json)
+        _print_landed(run, zone, as_json=options.json)
     elif options.json:
         print(json.dumps({"run_id": None}))
     else:
@@ -364,7 +364,7 @@ def _compact(options: argparse.Namespace) -> None:
         print(f"  deleted {_plural(gone, 'run')} that an earlier one stands for")
 
 
-def _keep_small(zone: LandingZone, after: int, as_json: bool) -> None:
+def _keep_small(zone: LandingZone, after: int, *, as_json: bool) -> None:
     """Fold small runs where many stand. What has landed stays landed, whatever becomes of that.
 
     Raises CommandError if it was interrupted.
@@ -384,7 +384,7 @@ def _keep_small(zone: LandingZone, after: int, as_json: bool) -> None:
         print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
 
 
-def _print_landed(run: RunSummary, zone: LandingZone, as_json: bool) -> None:
+def _print_landed(run: RunSummary, zone: LandingZone, *, as_json: bool) -> None:
     if as_json:
         print(
             json.dumps(msgspec.to_builtins(run) | {"rejected": run.rejected}, ensure_ascii=False, indent=2), flush=True

@@ -78,6 +78,7 @@ class _NothingToFold(Exception):
 def compact(
     zone: LandingZone,
     keep: timedelta = KEEP,
+    *,
     forget_deleted: bool = False,
     progress: Progress = no_progress,
 ) -> RunSummary | None:
@@ -91,7 +92,7 @@ def compact(
         has_deleted = forget_deleted and any(table.deletes for run in standing for table in run.tables)
         return standing if len(standing) > 1 or has_deleted else []
 
-    written = _fold(zone, choose, forget_deleted, progress)
+    written = _fold(zone, choose, progress, forget_deleted=forget_deleted)
     with zone.lock():
         _delete_shadowed(zone, keep)
     return written
@@ -113,7 +114,7 @@ def keep_small(
         return None
     written = None
     with suppress(ZoneBusy):  # what lands next comes here again
-        written = _fold(zone, lambda standing: newest_small(standing) if len(standing) > after else [], False, progress)
+        written = _fold(zone, lambda standing: newest_small(standing) if len(standing) > after else [], progress)
         with zone.lock():
             _delete_shadowed(zone, keep)
     return written
@@ -136,8 +137,9 @@ def newest_small(standing: Sequence[RunSummary]) -> list[RunSummary]:
 def _fold(
     zone: LandingZone,
     choose: Callable[[list[RunSummary]], list[RunSummary]],
-    forget_deleted: bool,
     progress: Progress,
+    *,
+    forget_deleted: bool = False,
 ) -> RunSummary | None:
     """Write one run that stands for the chosen ones, which are the newest. They are chosen again under the lock."""
     if not choose(zone.standing_runs()):
@@ -149,17 +151,19 @@ def _fold(
             if not chosen:
                 raise _NothingToFold
             is_whole = len(chosen) == len(standing)
-            _describe(run.summary, chosen, is_whole, forget_deleted)
+            _describe(run.summary, chosen, is_whole=is_whole, forget_deleted=forget_deleted)
             with _connection(run.directory.parent / "spill") as connection:
                 for name, files in sorted(zone.files(chosen).items()):
-                    _fold_table(connection, run, name, files, is_whole, forget_deleted, progress)
+                    _fold_table(
+                        connection, run, name, files, progress, is_whole=is_whole, forget_deleted=forget_deleted
+                    )
             _carry_counts(run, zone, chosen)
         return run.summary
     except _NothingToFold:
         return None
 
 
-def _describe(summary: RunSummary, chosen: list[RunSummary], is_whole: bool, forget_deleted: bool) -> None:
+def _describe(summary: RunSummary, chosen: list[RunSummary], *, is_whole: bool, forget_deleted: bool) -> None:
     newest = chosen[-1]
     summary.source = Source(
         "compact",
@@ -196,9 +200,10 @@ def _fold_table(
     run: RunWriter,
     name: TableName,
     files: list[Path],
+    progress: Progress,
+    *,
     is_whole: bool,
     forget_deleted: bool,
-    progress: Progress,
 ) -> None:
     writer = run.open_table(name, "uniform")
     read = {"files": [*map(as_pattern, files)]}

@@ -107,7 +107,7 @@ def has_commas_between(head: bytes) -> bool:
     return _COMMAS.match(head) is not None
 
 
-def from_text(head: bytes, is_one: bool, is_json: bool = False) -> Guess | None:
+def from_text(head: bytes, *, is_one: bool, is_json: bool = False) -> Guess | None:
     """Tell what a file without documents seems to be, by how it begins; None where it seems to be spoilt JSON.
 
     `is_one`: it holds one line or element. `is_json`: most of its lines or elements are JSON.

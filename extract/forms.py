@@ -164,7 +164,7 @@ def elements(blocks: Iterable[bytes], layout: Layout, name: str) -> Iterator[lis
     commas stand between its elements and nothing after it. Raises CommandError where that isn't so, and where a text
     is too long for a document. One text and a block at most are held.
     """
-    cutter = _Cutter(layout == "array", name)
+    cutter = _Cutter(name, is_array=layout == "array")
     for block in blocks:
         if found := cutter.cut(block):
             yield found
@@ -175,7 +175,7 @@ def elements(blocks: Iterable[bytes], layout: Layout, name: str) -> Iterator[lis
 class _Cutter:
     """Cuts text that comes in blocks."""
 
-    def __init__(self, is_array: bool, name: str):
+    def __init__(self, name: str, *, is_array: bool):
         self._name = name
         self._is_array = is_array
         self._top = int(is_array)

@@ -155,6 +155,6 @@ def _note(page: Page) -> PageNote:
     return PageNote(page.cursor, truncated, changed, len(page.values))
 
 
-def new_header(state: RunSummary | None, url: str, api: str, is_full: bool, started_at: str) -> Header:
+def new_header(state: RunSummary | None, url: str, api: str, started_at: str, *, is_full: bool) -> Header:
     """Return the header of a journal that follows on a run, or on nothing."""
     return Header(uuid.uuid4().hex, lineage(state), url, api, is_full, started_at)

@@ -81,6 +81,7 @@ class LandingZone(RawZone):
         source: Source,
         snapshot_ts: int | None,
         kind: Literal["full", "incremental"] = "full",
+        *,
         waits: bool = False,
         allow_shrink: Collection[str] = (),
     ) -> Generator["RunWriter"]:
@@ -119,7 +120,7 @@ class LandingZone(RawZone):
                 shutil.rmtree(incoming, ignore_errors=True)
 
     @contextmanager
-    def lock(self, name: str = ".lock", waits: bool = False) -> Generator[None]:
+    def lock(self, name: str = ".lock", *, waits: bool = False) -> Generator[None]:
         """Hold one of the zone's locks. The system lets go of it when the process ends, however that happens.
 
         Raises ZoneBusy if another process holds it, unless `waits`.

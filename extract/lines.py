@@ -56,11 +56,11 @@ def whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes | LinePiece]:
         held_bytes += len(held[-1])
         if held_bytes > MAX_LINE_BYTES:
             for part, piece in enumerate(held):
-                yield LinePiece(part, False, piece)
+                yield LinePiece(part, is_last=False, data=piece)
             part, held_bytes = part + 1, 0
             held.clear()
     if part:
-        yield LinePiece(part, True, b"")
+        yield LinePiece(part, is_last=True, data=b"")
     elif held_bytes:
         yield _joined(held)
 

@@ -28,13 +28,13 @@ def load(
     zone: LandingZone,
     selection: Selection | None = None,
     table: str | None = None,
+    *,
     strict: bool = False,
+    lenient: bool = False,
     progress: Progress = no_progress,
     source: Source | None = None,
     absent: Collection[TableName] = (),
     describe: Callable[[RunSummary], None] = lambda _run: None,
-    *,
-    lenient: bool = False,
     allow_shrink: Collection[str] = (),
 ) -> RunSummary:
     """Land the archive at `path` as one full run, and return what landed.
@@ -60,7 +60,7 @@ def load(
             run.summary.skipped = sorted(str(s.name) for s in archive.tables if s not in taken)
             run.summary.notes = _notes(archive, listed, selection)
             for table_source in taken:
-                _land_table(run, table_source, strict, lenient, progress)
+                _land_table(run, table_source, progress, strict=strict, lenient=lenient)
             for name in sorted({*absent} - {table_source.name for table_source in taken}):
                 with run.table(name, "absent"):
                     pass
@@ -131,12 +131,12 @@ def _notes(archive: Archive, listed: set[TableName], selection: Selection) -> li
     return notes
 
 
-def _land_table(run: RunWriter, source: TableSource, strict: bool, lenient: bool, progress: Progress) -> None:
+def _land_table(run: RunWriter, source: TableSource, progress: Progress, *, strict: bool, lenient: bool) -> None:
     table_format, decoder = read_schema(_texts(source.schema_blocks(), source.schema or ""))
     with run.table(source.name, table_format.kind) as writer:
         try:
             landing = _Landing(writer, source, decoder if decoder and decoder.needs_decoding else None)
-            landing.land(strict, lenient, progress)
+            landing.land(progress, strict=strict, lenient=lenient)
         finally:
             if decoder:
                 decoder.close()
@@ -180,7 +180,7 @@ class _Landing:
         self._bytes_read = 0
         self._marks = 0
 
-    def land(self, strict: bool, lenient: bool, progress: Progress) -> None:
+    def land(self, progress: Progress, *, strict: bool, lenient: bool) -> None:
         """Land every document, set all else aside. Raises CommandError where the file seems to be of another form."""
         writer, total, number = self._writer, self._source.size, 1
         form = read_form(self._blocks(), self._source.documents)
@@ -254,7 +254,9 @@ class _Landing:
         first = form.head.lstrip(WHITE_SPACE).split(b"\n", 1)[0]
         guess = None
         if form.layout != "lines" or not isinstance(read_one(first.removesuffix(b"\r")), Document):
-            guess = diagnosis.from_text(form.head, rows + others == 1, reason in ("no_id", "not_an_object"))
+            guess = diagnosis.from_text(
+                form.head, is_one=rows + others == 1, is_json=reason in ("no_id", "not_an_object")
+            )
         if guess is None:
             found += f"; most often, {REASONS[reason]}"
         raise self._refused(found, guess, f", or set the other {unit} aside with --lenient" if rows else "")

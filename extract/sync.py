@@ -78,6 +78,7 @@ class Sync:
         zone: LandingZone,
         client: Client,
         selection: Selection,
+        *,
         is_full: bool = False,
         report: Tell = silent,
         progress: Progress = no_progress,
@@ -194,8 +195,8 @@ class Sync:
             if state:
                 self._report(f"the newest run came from a {state.source.type}: every table comes anew, once")
 
-    def _begin(self, state: RunSummary | None, is_full: bool, api: str) -> None:
-        header = new_header(state, self._client.deployment.url, api, is_full, datetime.now(UTC).isoformat())
+    def _begin(self, state: RunSummary | None, *, is_full: bool, api: str) -> None:
+        header = new_header(state, self._client.deployment.url, api, datetime.now(UTC).isoformat(), is_full=is_full)
         if state and state.sync and not is_full:
             header.imports = state.sync.imports
         self._journal.begin(header)
@@ -246,7 +247,7 @@ class Sync:
 
     # One round
 
-    def _round(self, repaired: set[TableName], is_last: bool) -> RunSummary | None:
+    def _round(self, repaired: set[TableName], *, is_last: bool) -> RunSummary | None:
         """Return the run that landed, or None if nothing has changed. Raises what asks for another round."""
         if lineage(self._zone.newest()) != self._header.lineage:
             raise _Overtaken
@@ -272,7 +273,7 @@ class Sync:
         if suspects := self._suspects(after, point):
             return self._land_snapshot(point, after, suspects)
         try:
-            return self._land(point, after, gone, sizes, quiet, is_last)
+            return self._land(point, after, gone, sizes, quiet, is_last=is_last)
         except _Wrong as error:
             if repaired.isdisjoint(error.tables) and not is_last:
                 raise
@@ -419,18 +420,21 @@ class Sync:
         gone: set[TableName],
         sizes: dict[TableName, TableLook],
         quiet: set[TableName],
+        *,
         is_last: bool,
     ) -> RunSummary:
         page = self._journal.read(point)
         source = Source(self._source.name, self._client.deployment.name)
         kind = "full" if self._header.is_full else "incremental"
-        with self._zone.new_run(source, page.status.snapshotTs, kind, True, self._allow_shrink) as run:
+        with self._zone.new_run(
+            source, page.status.snapshotTs, kind, waits=True, allow_shrink=self._allow_shrink
+        ) as run:
             self._describe(run.summary, page.cursor, point, look)
             write_pages(run, self._shown(self._journal.pages(point), point), self._tables)
             for table in gone:
                 run.open_table(table, "uniform").add_truncate()
             run.finish_tables()
-            self._compare(run, point, sizes, quiet, is_last)
+            self._compare(run, point, sizes, quiet, is_last=is_last)
         self._landed(run.summary, point, look)
         return run.summary
 
@@ -442,7 +446,7 @@ class Sync:
             self._progress("pages landed", number, count)
 
     def _compare(
-        self, run: RunWriter, point: int, sizes: dict[TableName, TableLook], quiet: set[TableName], is_last: bool
+        self, run: RunWriter, point: int, sizes: dict[TableName, TableLook], quiet: set[TableName], *, is_last: bool
     ) -> None:
         """Compare what would be visible with the tables as they were just after the last page. Raises _Unsure, _Wrong.
 

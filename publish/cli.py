@@ -15,7 +15,7 @@ from common.command import TRACEBACK_HELP, say
 from common.dbt import database_path, target_path
 from common.durations import duration
 from common.errors import CommandError
-from common.manifest import MANIFEST, Manifest, differences
+from common.manifest import MANIFEST, differences
 from common.raw_zone import RawZone
 from common.releases import PublishedSets, publish_dir
 from common.settings import CONSENSUS_TABLE, raw_dir
@@ -29,7 +29,7 @@ from publish.convex_archive import opened
 from publish.diff import compare
 from publish.diff_report import as_json, as_markdown, print_text
 from publish.push import KEYS, Options, Pushed, push
-from publish.release import publish
+from publish.release import Published, publish
 
 DESCRIPTION = f"""\
 Publish the last dbt build, if every model, seed and test of it passed on what the raw zone holds now.
@@ -137,12 +137,12 @@ def _parser() -> argparse.ArgumentParser:
         "--allow-stale", action="store_true", help="publish a build although newer runs have landed since"
     )
     _add_allow_shrink(parser)
-    _add_shared(parser, None, False)
+    _add_shared(parser)
     parser.set_defaults(run=_publish)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     command = _command(commands, "verify", "compare a set with its manifest", VERIFY, _verify)
     command.add_argument("set", nargs="?", metavar="SET")
-    _add_shared(command, argparse.SUPPRESS, argparse.SUPPRESS)  # what was given before the command counts too
+    _add_shared(command, is_after_command=True)
     command = _command(commands, "diff", "compare the last build with a set", DIFF, _diff)
     command.add_argument("set", nargs="?", metavar="SET")
     command.add_argument(
@@ -150,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--markdown", action="store_true", help="print it as Markdown, for a pull request")
     command.add_argument("--exit-code", action="store_true", help="exit with 1 if anything differs")
-    _add_shared(command, argparse.SUPPRESS, argparse.SUPPRESS)
+    _add_shared(command, is_after_command=True)
     command = _command(commands, "console", "open a read-only SQL shell on a set", CONSOLE, _console)
     command.add_argument("--set", metavar="SET", help="a build id or a directory (default: the current set)")
     command.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="what DuckDB's shell takes, after --")
@@ -173,7 +173,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--retry-for", type=duration, default=timedelta(minutes=10), metavar="TIME", help="give up after (10m)"
     )
-    _add_shared(command, argparse.SUPPRESS, argparse.SUPPRESS)
+    _add_shared(command, is_after_command=True)
     return parser
 
 
@@ -191,13 +191,15 @@ def _command(
     return command
 
 
-def _add_shared(parser: argparse.ArgumentParser, no_directory: str | None, no_json: str | bool) -> None:
+def _add_shared(parser: argparse.ArgumentParser, *, is_after_command: bool = False) -> None:
+    """Add the flags of every command. After a command they set nothing by themselves: what was given before counts."""
     parser.add_argument(
         "--publish-dir",
         metavar="DIR",
-        default=no_directory,
+        default=argparse.SUPPRESS if is_after_command else None,
         help="where the sets are (default: PUBLISH_DIR, else data/published)",
     )
+    no_json = argparse.SUPPRESS if is_after_command else False
     parser.add_argument("--json", action="store_true", default=no_json, help="print one JSON object on stdout")
 
 
@@ -238,13 +240,14 @@ def _publish(options: argparse.Namespace) -> int:
         content = msgspec.to_builtins(done.manifest) | {"is_new": done.is_new, "deleted": done.deleted}
         print(json.dumps(content, ensure_ascii=True, indent=2))
     else:
-        _print_published(done.manifest, done.is_new, done.deleted, sets)
+        _print_published(done, sets)
     return 0
 
 
-def _print_published(manifest: Manifest, is_new: bool, deleted: list[str], sets: PublishedSets) -> None:
-    counts, size = manifest.counts, sum(entry.bytes for entry in manifest.files) / 1e6
-    how = "published" if is_new else "published before, and current:"
+def _print_published(done: Published, sets: PublishedSets) -> None:
+    manifest, counts = done.manifest, done.manifest.counts
+    size = sum(entry.bytes for entry in manifest.files) / 1e6
+    how = "published" if done.is_new else "published before, and current:"
     print(f"{how} {manifest.build_id} in {sets.directory}: {len(manifest.files)} files, {size:,.1f} MB")
     print(
         f"  {counts['palettes']:,} palettes, {counts['counted_results']:,} of {counts['results']:,} answers counted, "
@@ -257,8 +260,8 @@ def _print_published(manifest: Manifest, is_new: bool, deleted: list[str], sets:
         )
     if manifest.is_sample:
         print("  it is made of the sample or of other generated data: to look at, and never to be pushed")
-    if deleted:
-        print(f"  deleted {', '.join(deleted)} (--keep)")
+    if done.deleted:
+        print(f"  deleted {', '.join(done.deleted)} (--keep)")
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -297,12 +300,12 @@ def _push(options: argparse.Namespace) -> int:
     deployment = deployment_of_settings(options.url, KEYS)
     retry_seconds = options.retry_for.total_seconds()
     wishes = Options(
-        options.overwrite,
-        options.dry_run,
-        options.allow_shrink,
-        options.max_age,
-        options.wait.total_seconds(),
-        retry_seconds,
+        overwrite=options.overwrite,
+        dry_run=options.dry_run,
+        allow_shrink=options.allow_shrink,
+        max_age=options.max_age,
+        wait_seconds=options.wait.total_seconds(),
+        retry_seconds=retry_seconds,
     )
     with opened(directory) as archive, bars("publish", in_bytes=True) as (progress, tell):
 

@@ -96,10 +96,11 @@ def refuse_stale(archive: Archive, max_age: timedelta | None) -> None:
 def refuse_unfit(
     archive: Archive,
     before: Deployed,
-    overwrite: bool,
-    allow_shrink: Collection[str],
     url: str,
     report: Tell,
+    *,
+    overwrite: bool,
+    allow_shrink: Collection[str],
 ) -> None:
     """Raise CommandError where a release must not take the place of what a deployment has.
 

@@ -176,7 +176,14 @@ class _Push:
         before = look(self._queries)
         if before.is_just(archive) and not options.overwrite:
             return self._result("unchanged", before, [])
-        refuse_unfit(archive, before, options.overwrite, options.allow_shrink, self._url, self._report)
+        refuse_unfit(
+            archive,
+            before,
+            self._url,
+            self._report,
+            overwrite=options.overwrite,
+            allow_shrink=options.allow_shrink,
+        )
         self._refuse_beside_another()
         import_id = self._uploaded()
         try:

@@ -149,7 +149,7 @@ def _write(
     written = write_documents(consensus, documents, lambda done, total: progress("documents", done, total))
     now, counts = datetime.now(UTC), _counts(path, written)
     is_sample = any(run.is_sample for run in build.source_runs) or holds_sample(path)
-    write_zip(documents, _analytics_run(build, now, counts, is_sample), directory / "convex" / "import.zip")
+    write_zip(documents, _analytics_run(build, now, counts, is_sample=is_sample), directory / "convex" / "import.zip")
     files = files_of(directory)
     Manifest(
         build.build_id,
@@ -168,7 +168,7 @@ def _write(
     ).write(directory)
 
 
-def _analytics_run(build: Build, now: datetime, counts: dict[str, int], is_sample: bool) -> dict[str, Any]:
+def _analytics_run(build: Build, now: datetime, counts: dict[str, int], *, is_sample: bool) -> dict[str, Any]:
     """Return the row of `analytics_runs`."""
     counted = next((mart.counts_documents_of for mart in build.marts if mart.name == CONSENSUS_TABLE), ())
     run = {

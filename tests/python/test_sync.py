@@ -643,7 +643,9 @@ def test_an_address_that_never_answered_binds_nothing(
 
 def test_an_earlier_journal_of_an_address_that_never_answered_binds_nothing(live: Live) -> None:
     """As the versions before wrote one."""
-    Journal(LandingZone(live.raw)).begin(new_header(None, "http://misspelt.invalid", "data_sync", True, "2026-01-01"))
+    Journal(LandingZone(live.raw)).begin(
+        new_header(None, "http://misspelt.invalid", "data_sync", "2026-01-01", is_full=True)
+    )
     live.deployment.insert("palettes", {"n": 1})
     live.sync()
 
