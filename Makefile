@@ -44,8 +44,9 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11 …")'
 	$(PYTHON) -m venv $(VENV)
 
-$(RUNTIME): requirements/runtime$(APART).txt | $(BIN)/python
+$(RUNTIME): requirements/runtime$(APART).txt pyproject.toml palette.py | $(BIN)/python
 	$(PIP) install --no-deps --require-hashes -r $<
+	$(PIP) install --no-deps --no-index --no-build-isolation .
 	touch $@
 
 $(DEV): requirements/dev$(APART).txt $(RUNTIME)
@@ -128,7 +129,7 @@ spelling: $(DEV) ## British spelling, and slips of the pen
 
 .PHONY: types
 types: $(DEV) ## types of the Python code
-	$(BIN)/ty check --error-on-warning common convex docsite extract governance publish benchmarks seeds tests
+	$(BIN)/ty check --error-on-warning palette.py common convex docsite extract governance publish benchmarks seeds tests
 
 .PHONY: parse
 parse: $(DEV) ## the dbt project, with deprecations as errors
@@ -323,9 +324,9 @@ lock: ## renew the hashed locks in requirements/ after editing pyproject.toml
 	$(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip --disable-pip-version-check --quiet install uv
 	$(VENV)-lock/bin/uv pip compile pyproject.toml --group dev $(LOCK) -o requirements/dev.txt
-	$(VENV)-lock/bin/uv pip compile pyproject.toml -c requirements/dev.txt $(LOCK) -o requirements/runtime.txt
+	$(VENV)-lock/bin/uv pip compile pyproject.toml --group build -c requirements/dev.txt $(LOCK) -o requirements/runtime.txt
 	$(VENV)-lock/bin/uv pip compile pyproject.toml --group dev $(LOCK_DUCKDB2) -o requirements/dev-duckdb2.txt
-	$(VENV)-lock/bin/uv pip compile pyproject.toml -c requirements/dev-duckdb2.txt $(LOCK_DUCKDB2) -o requirements/runtime-duckdb2.txt
+	$(VENV)-lock/bin/uv pip compile pyproject.toml --group build -c requirements/dev-duckdb2.txt $(LOCK_DUCKDB2) -o requirements/runtime-duckdb2.txt
 	$(VENV)-lock/bin/uv pip compile requirements/airbyte.in $(filter-out --universal,$(LOCK)) -o requirements/airbyte.txt
 	$(VENV)-lock/bin/uv pip compile requirements/polars.in $(LOCK) -o requirements/polars.txt
 	$(VENV)-lock/bin/uv pip compile requirements/readers-oldest.in $(LOCK) -o requirements/readers-oldest.txt

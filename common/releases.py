@@ -17,6 +17,7 @@ from common.errors import CommandError
 from common.files import sync_to_disk
 from common.paths import path_of
 from common.settings import setting
+from palette import given_path
 
 DEFAULT_PUBLISH_DIR = "data/published"
 CURRENT = "current"
@@ -64,7 +65,7 @@ class PublishedSets:
                     f"{self.directory} holds no published set yet: run make build (or dbt build, python -m publish)"
                 )
             return self.directory / current
-        for path in (self.directory / name, Path(name)):
+        for path in (self.directory / name, Path(given_path(name))):
             if path.is_dir():
                 return path.resolve()
         raise CommandError(f"there is no set {name} in {self.directory}: it holds {', '.join(self.ids()) or 'none'}")

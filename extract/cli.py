@@ -32,6 +32,7 @@ from extract.selection import Selection, declared_tables
 from extract.snapshot import snapshot
 from extract.status import Status, status
 from extract.sync import Sync
+from palette import as_called, given_path
 
 DESCRIPTION = f"""\
 Land Convex documents in the raw zone, byte for byte, as immutable runs of Parquet files that dbt reads.
@@ -125,7 +126,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m extract", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=as_called("python -m extract"),
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -140,14 +143,14 @@ def _parser() -> argparse.ArgumentParser:
     ) -> argparse.ArgumentParser:
         formatter = argparse.RawDescriptionHelpFormatter
         command = commands.add_parser(
-            name, parents=[shared, *parents], help=what, description=description, formatter_class=formatter
+            name, parents=[shared, *parents], help=what, description=as_called(description), formatter_class=formatter
         )
         command.set_defaults(run=run)
         return command
 
     what = "land a snapshot ZIP, a directory of one, or TABLE.jsonl"
     command = add("load", what, LOAD, _load, landing, selecting)
-    command.add_argument("path", metavar="PATH", type=Path)
+    command.add_argument("path", metavar="PATH", type=given_path)
     command.add_argument("--table", help="the table of a .jsonl file whose name doesn't say it (COMPONENT.TABLE too)")
     command.add_argument("--if-empty", action="store_true", help="do nothing where the raw zone already holds a run")
     spoilt = command.add_mutually_exclusive_group()
@@ -177,7 +180,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _shared() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--raw-dir", metavar="DIR", help="the raw zone (default: RAW_DIR, else data/raw)")
+    shared.add_argument(
+        "--raw-dir", type=given_path, metavar="DIR", help="the raw zone (default: RAW_DIR, else data/raw)"
+    )
     shared.add_argument("--json", action="store_true", help="print one JSON object on stdout")
     return shared
 
@@ -258,7 +263,7 @@ def _load(options: argparse.Namespace) -> None:
     selection = Selection(options.only, options.skip)
     with bars("extract", in_bytes=True) as (progress, _):
         run = load(
-            options.path,
+            Path(options.path),
             zone,
             selection,
             options.table,

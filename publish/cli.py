@@ -24,6 +24,7 @@ from common.terminal import bars
 from common.text import visible
 from convex.client import Client
 from convex.deployment import deployment_of_settings
+from palette import as_called, given_path
 from publish.console import open_console
 from publish.convex_archive import opened
 from publish.diff import compare
@@ -129,7 +130,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m publish", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=as_called("python -m publish"),
+        description=as_called(DESCRIPTION),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=__version__)
     parser.add_argument("--keep", type=_at_least_one, default=3, metavar="N", help="how many sets stay (3)")
@@ -154,7 +157,9 @@ def _parser() -> argparse.ArgumentParser:
     command = _command(commands, "console", "open a read-only SQL shell on a set", CONSOLE, _console)
     command.add_argument("--set", metavar="SET", help="a build id or a directory (default: the current set)")
     command.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="what DuckDB's shell takes, after --")
-    command.add_argument("--publish-dir", metavar="DIR", default=argparse.SUPPRESS, help="where the sets are")
+    command.add_argument(
+        "--publish-dir", type=given_path, metavar="DIR", default=argparse.SUPPRESS, help="where the sets are"
+    )
     command = _command(commands, "push", "replace the results on a Convex deployment by those of a set", PUSH, _push)
     command.add_argument("set", nargs="?", metavar="SET", help="a build id or a directory (default: the current set)")
     command.add_argument("--url", help="the deployment's address (default: CONVEX_URL or CONVEX_SELF_HOSTED_URL)")
@@ -185,7 +190,7 @@ def _command(
     run: Callable[[argparse.Namespace], int],
 ) -> argparse.ArgumentParser:
     command = commands.add_parser(
-        name, help=what, description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+        name, help=what, description=as_called(description), formatter_class=argparse.RawDescriptionHelpFormatter
     )
     command.set_defaults(run=run)
     return command
@@ -195,6 +200,7 @@ def _add_shared(parser: argparse.ArgumentParser, *, is_after_command: bool = Fal
     """Add the flags of every command. After a command they set nothing by themselves: what was given before counts."""
     parser.add_argument(
         "--publish-dir",
+        type=given_path,
         metavar="DIR",
         default=argparse.SUPPRESS if is_after_command else None,
         help="where the sets are (default: PUBLISH_DIR, else data/published)",

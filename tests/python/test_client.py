@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from live import Live
 
+from common import __version__
 from convex.client import ApiError, Client, NoAnswer, Unreachable
 from convex.deployment import Deployment as Address
 from convex.errors import refusal, web_page
@@ -98,7 +99,7 @@ def test_every_request_says_who_asks_and_goes_over_one_connection(live: Live) ->
     live.deployment.configure(page_entries=5)
     live.sync()
     requests = live.deployment.requests()
-    assert {request["client"] for request in requests} == {"palette-analytics-extract-0.1.0"}
+    assert {request["client"] for request in requests} == {f"palette-analytics-extract-{__version__}"}
     assert len({request["peer"] for request in requests}) == 1
 
 
