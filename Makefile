@@ -114,9 +114,10 @@ lint-yaml: $(DEV)
 	$(BIN)/yamllint --strict .
 
 .PHONY: workflows
-workflows: $(DEV) ## the workflows in .github/: their form, and what would make them unsafe
+workflows: $(DEV) ## the workflows and issue forms in .github/: their form, and what would make them unsafe
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 	$(BIN)/zizmor --offline --quiet --persona pedantic .github
 
 .PHONY: lint-seeds

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from docsite.markdown import Rendered, render_document
 
-PLACES = ("README.md", "CONTRIBUTING.md", "docs/**/*.md", "tests/generic/README.md", "examples/*/README.md")
+ROOT_PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
+PLACES = (*ROOT_PAGES, "docs/**/*.md", "tests/generic/README.md", "examples/*/README.md")
 PICTURES = {".svg", ".png"}
 
 

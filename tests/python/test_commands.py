@@ -1,7 +1,8 @@
-"""`palette-extract` and `palette-publish`: the commands of the project, from any directory."""
+"""The project's commands, from any directory, and its version."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -82,3 +83,10 @@ def test_help_names_the_command_as_it_was_called(tmp_path: Path, module: str) ->
 def test_the_version_is_told_in_one_place(tmp_path: Path) -> None:
     assert version("palette-analytics") == __version__
     assert run(tmp_path, "palette-extract", "--version", project=ROOT) == f"{__version__}\n"
+
+
+def test_the_changelog_begins_with_what_is_unreleased_and_then_with_this_version() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    first, *dated = re.findall(r"^## \[(.+)\](?: - \d{4}-\d\d-\d\d)?$", text, re.MULTILINE)
+    assert first == "Unreleased"
+    assert dated[:1] in ([], [__version__]), "make a version as docs/versions.md says"
