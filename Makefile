@@ -85,6 +85,13 @@ push: $(RUNTIME) ## the published results, to the Convex deployment (CONVEX_URL,
 console: $(DEV) ## a read-only SQL shell on what is published; takes SQL on stdin, too
 	@$(BIN)/python -m publish console
 
+.PHONY: csv
+csv: $(DEV) ## a published table as CSV, in data/csv/ (TABLE=tag_totals)
+	$(if $(TABLE),,$(error name a table: make csv TABLE=tag_totals))
+	@mkdir -p data/csv
+	@$(BIN)/python -m publish console -- -c "copy (from \"$(TABLE)\") to 'data/csv/$(TABLE).csv'"
+	@echo 'data/csv/$(TABLE).csv'
+
 # dbt's own docs go to a place of their own: what dbt build has left in target/ stays, and can be published again.
 .PHONY: docs
 docs: build $(DEV) ## the documentation site in site/, which works from the disk (SAMPLE_ROWS=10 of each table, 0: none)

@@ -1,4 +1,4 @@
-"""The project's commands, from any directory, and its version."""
+"""The project's commands, from any directory; its version; and a table as CSV."""
 
 import json
 import os
@@ -8,6 +8,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import duckdb
 import pytest
 from conftest import ROOT, documents
 
@@ -33,8 +34,9 @@ def project(tmp_path: Path) -> Path:
     project = tmp_path / "project"
     (project / "inside" / "it").mkdir(parents=True)
     for path in ROOT.iterdir():
-        if path.suffix == ".py" or path.name == "dbt_project.yml" or (path / "__init__.py").is_file():
+        if path.suffix == ".py" or path.name in ("dbt_project.yml", "Makefile") or (path / "__init__.py").is_file():
             (project / path.name).symlink_to(path)
+    (project / ".venv").symlink_to(sys.prefix)
     (project / ".env").write_text("RAW_DIR=raw-of-the-project\n")
     return project
 
@@ -90,3 +92,22 @@ def test_the_changelog_begins_with_what_is_unreleased_and_then_with_this_version
     first, *dated = re.findall(r"^## \[(.+)\](?: - \d{4}-\d\d-\d\d)?$", text, re.MULTILINE)
     assert first == "Unreleased"
     assert dated[:1] in ([], [__version__]), "make a version as docs/versions.md says"
+
+
+def test_make_csv_writes_a_published_table(project: Path) -> None:
+    release = project / "data" / "published" / "20261125T061644Z-0123456789ab"
+    release.mkdir(parents=True)
+    (release.parent / "current").symlink_to(release.name)
+    with duckdb.connect(str(release / "palettes.duckdb")) as connection:
+        connection.execute("create table said as select '凉' as tag, null as note, '=1+1, or \"2\"' as words")
+    command = ["make", "--old-file=.venv/.dev", "csv"]
+    settings = {name: value for name, value in os.environ.items() if name != "PUBLISH_DIR"}
+
+    def make(*arguments: str) -> int:
+        return subprocess.run([*command, *arguments], cwd=project, env=settings, check=False).returncode
+
+    assert make("TABLE=said") == 0
+    assert (make("TABLE=nothing"), make()) == (2, 2)
+    (file,) = (project / "data" / "csv").iterdir()
+    assert file.name == "said.csv"
+    assert file.read_bytes().decode() == 'tag,note,words\n凉,,"=1+1, or ""2"""\n'
