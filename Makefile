@@ -105,7 +105,7 @@ test: $(DEV) ## everything that checks the project
 	@$(MAKE) --no-print-directory pytest
 
 .PHONY: lint
-lint: lint-python lint-sql lint-yaml lint-seeds workflows spelling ## layout, style and spelling of Python, SQL, YAML, seeds, workflows and words (make fix mends what is safe)
+lint: lint-python lint-sql lint-yaml lint-seeds lint-docker workflows spelling ## layout, style and spelling of Python, SQL, YAML, seeds, Dockerfile, workflows and words (make fix mends what is safe)
 
 .PHONY: lint-python
 lint-python: $(DEV)
@@ -130,6 +130,10 @@ workflows: $(DEV) ## the workflows and issue forms in .github/: their form, and 
 .PHONY: lint-seeds
 lint-seeds: $(DEV)
 	$(BIN)/python seeds/check.py
+
+.PHONY: lint-docker
+lint-docker: $(DEV)
+	$(BIN)/hadolint Dockerfile
 
 .PHONY: spelling
 spelling: $(DEV) ## British spelling, and slips of the pen

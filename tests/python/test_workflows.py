@@ -1,5 +1,6 @@
-"""The workflows of .github/: what runs there is what runs here, with as few rights as can be."""
+"""The workflows of .github/ and the Dockerfile: what runs there is what runs here, with as few rights as can be."""
 
+import json
 import re
 import subprocess
 from collections.abc import Generator
@@ -108,3 +109,39 @@ def test_make_help_lists_each_target_once_with_the_daily_ones_first() -> None:
     listed = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted([*daily, *rest]) == sorted(listed)
     assert len(daily) < len(rest)
+
+
+# The container of the nightly
+
+
+def instructions(name: str) -> list[str]:
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    return re.findall(rf"^{name} (.+)$", text, re.MULTILINE)
+
+
+def test_the_container_runs_what_the_nightly_runs() -> None:
+    (path,) = (path for path in FILES if path.stem == "nightly")
+    commands = [step["run"] for step in workflow(path)["jobs"]["nightly"]["steps"] if "run" in step]
+    (command,) = instructions("CMD")
+    make, *names = json.loads(command)
+    assert [f"{make} {name}" for name in names] == commands
+
+
+def test_the_container_installs_from_files_that_are_there() -> None:
+    sources = [source for copied in instructions("COPY") for source in copied.split()[1:-1]]
+    assert "requirements" in sources
+    assert [source for source in sources if not (ROOT / source).exists()] == []
+    (made,) = (command for command in instructions("RUN") if command.startswith("make "))
+    asked = subprocess.run(["make", "--dry-run", *made.split()[1:]], cwd=ROOT, capture_output=True, check=False)
+    assert asked.returncode == 0
+
+
+def test_what_git_ignores_gets_into_no_image() -> None:
+    patterns = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+    wanted = {
+        pattern.rstrip("/").removeprefix("/").replace("!/", "!")
+        if "/" in pattern.rstrip("/")
+        else f"**/{pattern.rstrip('/')}"
+        for pattern in patterns
+    }
+    assert wanted - {*(ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()} == set()
