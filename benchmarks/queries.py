@@ -19,6 +19,7 @@ import duckdb
 
 from common.settings import setting
 from publish.build import catalog_of
+from publish.sql import without_catalog
 
 TABLES = {
     "palette_tag_consensus": 'seed, "promptVersion"',
@@ -55,11 +56,14 @@ def main(arguments: list[str] | None = None) -> int:
 def enlarge(build: Path, path: Path, palettes: int) -> None:
     """Write the tables that the functions read to a new file, copied until there are so many palettes."""
     with duckdb.connect(str(path), config={"preserve_insertion_order": False}) as connection:
-        connection.execute(f"attach '{build}' as built (read_only)")
+        connection.execute(f"attach '{build}' as built (read_only); create schema internal")
         found = count(connection, "select count(distinct seed) from built.palette_tag_consensus")
         copies = math.ceil(palettes / found)
-        sizes = {key: count(connection, f"select max({key}) from built.{table}") for key, table in KEYS.items()}
-        for table, order in TABLES.items():
+        sizes = {
+            key: count(connection, f"select max({key}) from built.internal.{table}") for key, table in KEYS.items()
+        }
+        for name, order in TABLES.items():
+            table = in_its_schema(name)
             columns = {name for (name, *_) in connection.execute(f"describe built.{table}").fetchall()}
             replaced = [f"{seed} || if(n = 0, '', '~' || n) as {seed}" for seed in SEEDS if seed in columns]
             replaced += [f"{key} + n * {size} as {key}" for key, size in sizes.items() if key in columns]
@@ -67,10 +71,15 @@ def enlarge(build: Path, path: Path, palettes: int) -> None:
                 f"create table {table} as select * replace ({', '.join(replaced)})"
                 f" from built.{table}, range({copies}) as copies (n) order by {order}"
             )
-        for table in SAME_AT_ANY_SIZE:
+        for table in map(in_its_schema, SAME_AT_ANY_SIZE):
             connection.execute(f"create table {table} as select * from built.{table}")
         for statement in views_and_functions(connection, path.parent, catalog_of(build)):
             connection.execute(statement)
+
+
+def in_its_schema(table: str) -> str:
+    """Return the name of a table with its schema."""
+    return f"{'internal' if table.startswith('int_') else 'main'}.{table}"
 
 
 def views_and_functions(connection: duckdb.DuckDBPyConnection, directory: Path, catalog: str) -> list[str]:
@@ -83,7 +92,7 @@ def views_and_functions(connection: duckdb.DuckDBPyConnection, directory: Path, 
         *(one for one in statements if one.startswith("CREATE VIEW tag_values ")),
         *(one for one in statements if one.startswith("CREATE MACRO ")),
     ]
-    return [one.replace(f"{catalog}.main.", "main.") for one in view_first]
+    return [without_catalog(one, catalog) for one in view_first]
 
 
 def report(connection: duckdb.DuckDBPyConnection, seed_count: int, runs: int) -> None:
@@ -101,7 +110,7 @@ def report(connection: duckdb.DuckDBPyConnection, seed_count: int, runs: int) ->
         "select palette_seed from refinement_candidates(?, ?, max_rows := ?)", [*refined, seed_count]
     )
     candidates = [seed for (seed,) in waiting.fetchall()]
-    results = count(connection, "select count(*) from int_tag_results")
+    results = count(connection, "select count(*) from internal.int_tag_results")
     threads = count(connection, "select current_setting('threads')")
     print(f"{len(rows):,} palettes, {results:,} answers; {threads} threads")
     print(f"{'call':58} {'rows':>6} {'median':>9} {'longest':>9} {'CPU':>9}")

@@ -149,7 +149,7 @@ def _table_functions(query: exp.Expr) -> Iterator[tuple[str, exp.Column]]:
 def _as_model(function: Node, manifest: Node, returned: list[ReturnedColumn]) -> Node:
     """Return a table function as the model that dbt-colibri takes it for.
 
-    The tables in it get their full names, and its arguments, which would be taken for columns, become nulls.
+    The tables in it get the name of their database, and its arguments, which would be taken for columns, become nulls.
     """
     query = sqlglot.parse_one(function["compiled_code"], dialect=DIALECT)
     arguments = {argument["name"] for argument in function["arguments"]}
@@ -157,12 +157,10 @@ def _as_model(function: Node, manifest: Node, returned: list[ReturnedColumn]) ->
         if not column.table and column.name in arguments:
             column.replace(exp.Null())
     read = [manifest["nodes"][unique_id] for unique_id in function["depends_on"]["nodes"]]
-    homes = {node["alias"]: node for node in read}
+    databases = {(node["schema"], node["alias"]): node["database"] for node in read}
     for table in query.find_all(exp.Table):
-        if table.name in homes and not table.db:
-            home = homes[table.name]
-            table.set("db", exp.to_identifier(home["schema"], quoted=True))
-            table.set("catalog", exp.to_identifier(home["database"], quoted=True))
+        if (table.db, table.name) in databases:
+            table.set("catalog", exp.to_identifier(databases[table.db, table.name], quoted=True))
     relation = ".".join(f'"{function[part]}"' for part in ("database", "schema", "name"))
     return function | {
         "resource_type": "model",

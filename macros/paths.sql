@@ -53,7 +53,7 @@
         {% do wrong_setting('DUCKDB_PATH', path, 'DuckDB can write no database below a folder with a ? in its name: move the project, or choose a path from / on') %}
     {% elif not modules.re.fullmatch('[\\w +-]+', name) %}
         {% do wrong_setting('DUCKDB_PATH', path, "a database's name has letters, digits, spaces, _, + and - up to the first dot: choose another, as build.duckdb") %}
-    {% elif name | lower in ['information_schema', 'internal', 'main', 'main_test_failures', 'memory', 'raw', 'system', 'temp'] %}
+    {% elif name | lower in ['information_schema', 'internal', 'main', 'memory', 'raw', 'system', 'temp', 'test_failures'] %}
         {% do wrong_setting('DUCKDB_PATH', path, 'DuckDB, or this project, has another use for the name ' ~ name ~ ': choose another, as build.duckdb') %}
     {% endif %}
 {% endmacro %}

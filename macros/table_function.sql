@@ -12,5 +12,5 @@
 
 
 {% macro bare(relation) -%}
-    {{ relation.identifier }}
+    {{ relation.schema }}.{{ relation.identifier }}
 {%- endmacro %}

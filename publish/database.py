@@ -16,7 +16,7 @@ from common.progress import Tell
 from common.sql import literal, quoted
 from publish.build import Build, Mart
 from publish.connection import limited_connection
-from publish.sql import moved
+from publish.sql import INTERNAL, without_catalog
 
 STORAGE_VERSION = "v1.4.0"
 """The oldest that knows typed arguments of functions. Readers need DuckDB 1.4.2: 1.4.0 and 1.4.1 lose stored CTEs."""
@@ -28,20 +28,19 @@ def write_database(build: Build, path: Path, git_commit: str | None, step: Tell)
     with limited_connection(path.parent) as connection:
         connection.execute(f"attach {literal(str(build.database))} as {catalog} (read_only)")
         connection.execute(f"attach {literal(str(path))} as {copy} (storage_version '{STORAGE_VERSION}')")
-        connection.execute(f"create schema {copy}.internal")
+        connection.execute(f"create schema {copy}.{INTERNAL}")
         for relation in build.internal:
             step(relation.name)
-            rows = f"select * from {catalog}.main.{quoted(relation.name)} order by {relation.order_by}"
-            connection.execute(f"create table {copy}.internal.{quoted(relation.name)} as {rows}")
+            rows = f"select * from {catalog}.{INTERNAL}.{quoted(relation.name)} order by {relation.order_by}"
+            connection.execute(f"create table {copy}.{INTERNAL}.{quoted(relation.name)} as {rows}")
         for mart in build.marts:
             if not mart.is_view:
                 step(mart.name)
                 _copy_table(connection, mart, catalog, copy)
         views = {mart.name for mart in build.marts if mart.is_view}
         made_of = functions_and_views(connection, build.catalog, views, path.parent).values()
-    internal = {relation.name for relation in build.internal}
     with limited_connection(path.parent, path) as connection:
-        make(connection, [moved(statement, build.catalog, internal) for statement in made_of])
+        make(connection, [without_catalog(statement, build.catalog) for statement in made_of])
         for mart in build.marts:
             _describe(connection, mart)
         _comment_functions(connection, build)

@@ -19,7 +19,7 @@ from publish.build import Mart, audit, catalog_of, marts
 from publish.connection import limited_connection
 from publish.database import functions_and_views
 from publish.diff_rows import Change, Rows, compared_rows
-from publish.sql import is_same, moved
+from publish.sql import is_same, without_catalog
 
 MEMORY_LIMIT = "4GB"
 """Two hashes of each row of the largest relation, before and after, fit in it at 40,000 palettes."""
@@ -204,17 +204,16 @@ def _side(connection: duckdb.DuckDBPyConnection, catalog: str, directory: Path) 
 
 def _as_published(build: _Side, models: Sequence[Mart]) -> _Side:
     """Return the side of a build as a set of it would have it: the public relations, described, of any database."""
-    internal = build.relations.keys() - {mart.name for mart in models}
     relations = {}
     for mart in models:
         if mart.name not in build.relations:
             raise CommandError(f"the last build didn't make {mart.name}: run dbt build")
         made, texts = build.relations[mart.name], {column.name: column.description for column in mart.columns}
         columns = {name: replace(column, description=texts.get(name, "")) for name, column in made.columns.items()}
-        definition = made.definition and moved(made.definition, build.catalog, internal)
+        definition = made.definition and without_catalog(made.definition, build.catalog)
         relations[mart.name] = replace(made, columns=columns, description=mart.description, definition=definition)
     functions = {
-        name: replace(function, definition=moved(function.definition, build.catalog, internal))
+        name: replace(function, definition=without_catalog(function.definition, build.catalog))
         for name, function in build.functions.items()
     }
     return _Side(build.catalog, relations, functions)

@@ -217,6 +217,7 @@ class Project:
     def _state(self, warehouse: Warehouse) -> dict[str, Counter[Any]]:
         """Return the rows of public tables, of others by what their keys stand for, and how many each table has."""
         with duckdb.connect(str(warehouse.database), read_only=True) as connection:
+            connection.execute("set search_path = 'main,internal'")
             relations = "select name from (show tables) where not starts_with(name, 'stg_')"
             names = [name for (name,) in connection.execute(relations).fetchall() if name not in TELL_OF_BEFORE]
             public = {name: f"select * from {name}" for name in names if not name.startswith("int_")}

@@ -293,7 +293,7 @@ def test_of_every_setting_of_duckdb_it_is_decided_whether_answers_may_depend_on_
 
 def test_a_function_that_reads_what_is_not_public_is_refused_by_name(place: BuiltPlace, tmp_path: Path) -> None:
     with duckdb.connect(str(place.database)) as connection:
-        connection.execute("create macro secrets() as table select * from build.main.int_answers")
+        connection.execute("create macro secrets() as table select * from build.internal.int_answers")
     with pytest.raises(CommandError, match="macro secrets can't be published"):
         place.publish(tmp_path / "published")
     assert not [*(tmp_path / "published").glob("[!.]*")]
@@ -381,13 +381,14 @@ def made(built: BuiltPlace, parents: Mapping[str, tuple[str, object]], *models: 
     """Make models of parents that a query has made of a parameter, in 400 MB, and return how many rows each has."""
     nodes = built.manifest()["nodes"]
     with duckdb.connect(config={"memory_limit": "400MB", "max_temp_directory_size": "0MB"}) as connection:
-        connection.execute("attach ':memory:' as build; use build")
+        connection.execute("attach ':memory:' as build; use build; create schema internal")
         for name, (query, parameter) in parents.items():
-            connection.execute(f"create table {name} as {query}", [parameter])
-        for name in models:
-            sql = nodes[f"model.palette_analytics.{name}"]["compiled_code"]
-            connection.execute(f"create table {name} as {sql}")
-        return [connection.execute(f"select count(*) from {name}").fetchone() or (0,) for name in models]
+            connection.execute(f"create table internal.{name} as {query}", [parameter])
+        counts = []
+        for node in (nodes[f"model.palette_analytics.{name}"] for name in models):
+            connection.execute(f"create table {node['relation_name']} as {node['compiled_code']}")
+            counts.append(connection.execute(f"select count(*) from {node['relation_name']}").fetchone() or (0,))
+        return counts
 
 
 @pytest.mark.parametrize(
@@ -429,10 +430,11 @@ def enlarged(built: BuiltPlace, tmp_path_factory: pytest.TempPathFactory) -> Ite
         connection.execute("create temp macro round(x, digits := 0) as x")
         for table, numbers in COPIED.items():
             connection.execute(
-                f"create table copies as select * replace ({numbers}) from {table}, range(20) as c (copy)"
+                f"create table internal.copies as select * replace ({numbers})"
+                f" from internal.{table}, range(20) as c (copy)"
             )
-            connection.execute(f"drop table {table}")
-            connection.execute(f"alter table copies rename to {table}")
+            connection.execute(f"drop table internal.{table}")
+            connection.execute(f"alter table internal.copies rename to {table}")
         yield connection
 
 

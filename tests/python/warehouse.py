@@ -79,8 +79,10 @@ class Warehouse:
         assert result.success, "\n".join(failed) or str(result.exception)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Return what a query gives."""
+        """Return what a query gives; it may name internal tables plainly."""
         with duckdb.connect(str(self.database), read_only=True) as connection:
+            made = connection.execute("select schema_name from duckdb_schemas() where schema_name = 'internal'")
+            connection.execute(f"set search_path = '{','.join(['main', *(name for (name,) in made.fetchall())])}'")
             return connection.execute(query).fetchall()
 
     def insert(self, table: str, values: Sequence[str]) -> None:
