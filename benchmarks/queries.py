@@ -24,15 +24,19 @@ from publish.sql import without_catalog
 TABLES = {
     "palette_tag_consensus": 'seed, "promptVersion"',
     "refinement_queue": "palette_seed, prompt_version",
-    "int_palette_versions": "palette_seed, prompt_version",
+    "int_palette_prompts": "palette_seed, prompt_version",
     "int_palette_lists": "palette_key",
-    "int_consensus_lists": "group_key",
+    "int_consensus_lists": "palette_prompt_key",
     "int_tag_results": "palette_seed, result_key",
     "int_tag_values": "result_key, text_key, value_index",
 }
 """What grows with palettes, and the order that rows are stored in."""
 SEEDS = ("seed", "palette_seed")
-KEYS = {"palette_key": "int_palette_versions", "group_key": "int_palette_versions", "result_key": "int_tag_results"}
+KEYS = {
+    "palette_key": "int_palette_prompts",
+    "palette_prompt_key": "int_palette_prompts",
+    "result_key": "int_tag_results",
+}
 """Integers that stand for a palette or for something of one, and the table that holds all of them."""
 SAME_AT_ANY_SIZE = ("tag_totals", "int_tag_texts", "int_canonical_tags")
 

@@ -104,7 +104,7 @@ def accuracies(drawn: Drawn) -> np.ndarray:
                     vote_count = max(vote_count) over item as has_most_votes,
                     score = max(score) over item as has_most_weight
                 from int_tag_strengths
-                window item as (partition by group_key, attribute_key)
+                window item as (partition by palette_prompt_key, attribute_key)
             ),
             judged as (
                 select
@@ -114,9 +114,9 @@ def accuracies(drawn: Drawn) -> np.ndarray:
                 from (
                     select ranked.*, canonical_tag_key = true_tag as is_true
                     from ranked
-                    inner join truth on group_key = item and attribute_key = attribute
+                    inner join truth on palette_prompt_key = item and attribute_key = attribute
                 )
-                group by attribute_key, group_key
+                group by attribute_key, palette_prompt_key
             ),
             steps as (select attribute_key, max(step) as steps from int_weight_steps group by all)
             select avg(majority), avg(weighted), max(steps)
@@ -145,7 +145,7 @@ def differing(drawn: Drawn, palettes: int) -> np.ndarray:
             """)
         rows = connection.execute("""
             select avg(cast(was is distinct from is_now as integer))
-            from was full join is_now using (attribute_key, group_key)
+            from was full join is_now using (attribute_key, palette_prompt_key)
             group by attribute_key order by attribute_key
         """).fetchall()
     return np.array(rows)[:, 0]

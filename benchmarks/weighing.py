@@ -14,7 +14,7 @@ MODELS = (
     "int_tag_strengths",
     "int_weighted_winners",
     "int_votes_with_winner",
-    "int_votes_with_others",
+    "int_weighted_vote_contingency",
 )
 """In the order in which they read each other."""
 
@@ -26,16 +26,19 @@ def weigh(connection: duckdb.DuckDBPyConnection, **overrides: object) -> None:
     """
     connection.execute("""
         create or replace table int_model_votes as
-        select *, vote_count / sum(vote_count) over (partition by group_key, attribute_key, model_key) as voter_share
+        select
+            *,
+            vote_count / sum(vote_count) over (partition by palette_prompt_key, attribute_key, model_key) as voter_share
         from (
             select
-                item::integer as group_key, attribute::integer as attribute_key, model::integer as model_key,
+                item::integer as palette_prompt_key, attribute::integer as attribute_key, model::integer as model_key,
                 tag::integer as canonical_tag_key, count(*)::integer as vote_count
             from votes
             group by all
         );
-        create or replace table int_palette_versions as
-        select distinct group_key, group_key::varchar as palette_seed, 'v' as prompt_version from int_model_votes;
+        create or replace table int_palette_prompts as
+        select distinct palette_prompt_key, palette_prompt_key::varchar as palette_seed, 'v' as prompt_version
+        from int_model_votes;
         create or replace table int_canonical_tags as
         select distinct canonical_tag_key, canonical_tag_key as name_order from int_model_votes;
     """)

@@ -6,7 +6,7 @@ wanted as (
     select
         * replace (palette_seed collate c as palette_seed, prompt_version collate c as prompt_version),
         count(*) over (partition by palette_key) as version_count
-    from {{ bare(ref('int_palette_versions')) }}
+    from {{ bare(ref('int_palette_prompts')) }}
     where
         success_count > 0
         and palette_seed collate c in (select unnest(cast(seeds as varchar[])))
@@ -35,7 +35,7 @@ of_one_version as (
         lists.*
     from {{ bare(ref('int_consensus_lists')) }} as lists
     inner join wanted
-        on lists.group_key = wanted.group_key
+        on lists.palette_prompt_key = wanted.palette_prompt_key
     where prompt_versions is not null
 
 ),
@@ -97,7 +97,7 @@ side_by_side as (
     from {{ bare(ref('int_palette_lists')) }}
     where prompt_versions is null and palette_key in (select palette_key from answered)
     union all by name
-    select * exclude (group_key, version_count)
+    select * exclude (palette_prompt_key, version_count)
     from of_one_version
     where version_count = 1
     union all by name

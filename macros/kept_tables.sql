@@ -3,7 +3,7 @@
     was never given before, and so a build drops the rows whose key is gone and makes those with greater keys than it has.
     See docs/decisions/0023-builds-by-change.md.
 #}
-{% macro drop_what_is_gone(keys, standing) %}
+{% macro delete_orphans(keys, standing) %}
     {% if is_incremental() %}
         delete from {{ this }}
         where not exists (
@@ -19,10 +19,10 @@
     The same for a key that is given in turn: `gone` has the few numbers that stand no more. A million at a time, for DuckDB then has
     an array to look them up in, which takes half the time of a hash table, and passes over the rows of the others.
 #}
-{% macro drop_numbers_gone(key, gone) %}
+{% macro delete_retired_keys(key, gone) %}
     {% if is_incremental() %}
         {% set million = 1000000 %}
-        {% for first in range(0, greatest_kept(key) | int + 1, million) %}
+        {% for first in range(0, high_water_mark(key) | int + 1, million) %}
             delete from {{ this }}
             where {{ key }} in (
                 select gone.number
@@ -35,7 +35,7 @@
 
 
 {# The gaps between those that stand: the last row is there to end the last gap. #}
-{% macro numbers_gone(key, standing) %}
+{% macro retired_keys(key, standing) %}
     select cast(unnest(range(number_before + 1, number)) as integer) as {{ key }}
     from (
         select
@@ -52,7 +52,7 @@
 
 
 {# After `from`: leaves out the rows whose keys an incremental model has already. #}
-{% macro without_kept(rows, keys) %}
+{% macro exclude_existing(rows, keys) %}
     {% if is_incremental() %}
         anti join {{ this }} as kept
             on {% for key in keys %}{{ rows }}.{{ key }} is not distinct from kept.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
@@ -61,7 +61,7 @@
 
 
 {# A number, not a subquery: so DuckDB skips what it need not read. Rows that are dropped after this was asked do no harm. #}
-{% macro greatest_kept(key) -%}
+{% macro high_water_mark(key) -%}
     {%- if execute and is_incremental() -%}
         {{- run_query('select coalesce(max(' ~ key ~ '), 0) from ' ~ this).columns[0].values()[0] -}}
     {%- else -%}
@@ -73,8 +73,8 @@
 {# It may be greater than any that stands: other tables may still have the rows of keys that are gone. #}
 {% macro last_key_given(name) -%}
     {%- set node = 'model.' ~ project_name ~ '.' ~ name -%}
-    {%- if execute and kept_relation(graph.nodes[node]) -%}
-        {{- run_query("select coalesce(max(last_key), 0) from raw.made_models where node = '" ~ node ~ "'").columns[0].values()[0] -}}
+    {%- if execute and existing_relation(graph.nodes[node]) -%}
+        {{- run_query("select coalesce(max(last_key), 0) from raw.model_state where node = '" ~ node ~ "'").columns[0].values()[0] -}}
     {%- else -%}
         0
     {%- endif -%}
@@ -82,10 +82,10 @@
 
 
 {# Not by `ref`: for a model that comes before the one whose rows it looks at. #}
-{% macro rows_before(name, columns) -%}
+{% macro existing_rows(name, columns) -%}
     {%- set model = graph.nodes['model.' ~ project_name ~ '.' ~ name] if execute -%}
-    {%- if execute and kept_relation(model) -%}
-        select {{ columns | join(', ') }} from {{ kept_relation(model) }}
+    {%- if execute and existing_relation(model) -%}
+        select {{ columns | join(', ') }} from {{ existing_relation(model) }}
     {%- else -%}
         select {% for column in columns %}null as {{ column }}{{ ', ' if not loop.last }}{% endfor %} where false
     {%- endif -%}
@@ -108,7 +108,7 @@
 
 
 {# For `in (…)`: runs of the raw zone. Texts, not a subquery: so their files alone are read. #}
-{% macro runs_not_kept(source) -%}
+{% macro runs_to_read(source) -%}
     {%- if execute and is_incremental() -%}
         {%- set runs = run_query(
             'select _run_id from ' ~ runs_of(source) ~ ' as runs anti join ' ~ this ~ ' as kept'
@@ -123,25 +123,25 @@
 
 {#
     Before a build: what was made by other code, from other seeds, or from a table that was since made anew, is dropped, and so
-    made in full. `raw.made_models` says what each model was last made by. It is written in `remember_what_was_made`, when the
+    made in full. `raw.model_state` says what each model was last made by. It is written in `record_model_state`, when the
     models are there; what a build leaves undone is made in full by the next.
 #}
-{% macro drop_what_was_made_otherwise() %}
+{% macro drop_stale_tables() %}
     {% if execute and flags.WHICH in ['build', 'run', 'seed'] %}
         {% do run_query('create schema if not exists raw') %}
-        {% do run_query('create table if not exists raw.made_models (node varchar primary key, lineage varchar, last_key bigint)') %}
-        {% set made = made_models() %}
+        {% do run_query('create table if not exists raw.model_state (node varchar primary key, lineage varchar, last_key bigint)') %}
+        {% set made = model_state() %}
         {% for node, lineage in lineages(made).items() if node in selected_resources %}
             {% set model = graph.nodes[node] %}
-            {% set relation = kept_relation(model) %}
+            {% set relation = existing_relation(model) %}
             {% if made.get(node) != lineage %}
-                {% do run_query("delete from raw.made_models where node = '" ~ node ~ "'") %}
+                {% do run_query("delete from raw.model_state where node = '" ~ node ~ "'") %}
                 {% if relation %}
                     {% do adapter.drop_relation(relation) %}
                 {% endif %}
             {% elif relation and model.config.meta.numbers %}
                 {% do run_query(
-                    'update raw.made_models set last_key = greatest(last_key, (select max(' ~ model.config.meta.numbers ~ ') from ' ~ relation ~ "))"
+                    'update raw.model_state set last_key = greatest(last_key, (select max(' ~ model.config.meta.numbers ~ ') from ' ~ relation ~ "))"
                     ~ " where node = '" ~ node ~ "'"
                 ) %}
             {% endif %}
@@ -150,23 +150,23 @@
 {% endmacro %}
 
 
-{% macro remember_what_was_made(results) %}
+{% macro record_model_state(results) %}
     {% if execute and flags.WHICH in ['build', 'run', 'seed'] %}
-        {% set made = made_models() %}
+        {% set made = model_state() %}
         {% set lineages_now = lineages(made) %}
         {% for result in results if result.status == 'success' and result.node.unique_id in lineages_now %}
             {% set node = result.node.unique_id %}
             {% if made.get(node) != lineages_now[node] %}
-                {% do run_query("insert or replace into raw.made_models values ('" ~ node ~ "', '" ~ lineages_now[node] ~ "', 0)") %}
+                {% do run_query("insert or replace into raw.model_state values ('" ~ node ~ "', '" ~ lineages_now[node] ~ "', 0)") %}
             {% endif %}
         {% endfor %}
     {% endif %}
 {% endmacro %}
 
 
-{% macro made_models() %}
+{% macro model_state() %}
     {% set made = {} %}
-    {% for row in run_query('select node, lineage from raw.made_models') %}
+    {% for row in run_query('select node, lineage from raw.model_state') %}
         {% do made.update({row[0]: row[1]}) %}
     {% endfor %}
     {{ return(made) }}
@@ -216,14 +216,14 @@
     {% set lineage = local_md5(tojson([shared, code, node.config, node.get('contract'), parents], sort_keys=true)) %}
     {% if node.config.materialized == 'incremental' %}
         {% set before = made.get(node.unique_id, '') %}
-        {% set stands = before.startswith(lineage) and kept_relation(node) and not flags.FULL_REFRESH %}
+        {% set stands = before.startswith(lineage) and existing_relation(node) and not flags.FULL_REFRESH %}
         {{ return(before if stands else lineage ~ ' ' ~ invocation_id) }}
     {% endif %}
     {{ return(lineage) }}
 {% endmacro %}
 
 
-{% macro kept_relation(node) %}
+{% macro existing_relation(node) %}
     {% if node.config.materialized == 'incremental' %}
         {{ return(load_cached_relation(api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias))) }}
     {% endif %}

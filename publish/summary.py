@@ -18,7 +18,7 @@ from publish.connection import limited_connection
 # The palette and version that say most about translations: the most votes for 凉, then the most answers.
 EXAMPLE = """
     select palette_seed, prompt_version, success_count
-    from internal.int_palette_versions
+    from internal.int_palette_prompts
     left join (
         select palette_seed, prompt_version, sum(result_count) as votes
         from tag_frequencies where tag = '凉' and canonical_tag <> tag group by all

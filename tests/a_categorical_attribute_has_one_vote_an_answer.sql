@@ -3,13 +3,13 @@ select
     frequencies.prompt_version,
     frequencies.attribute,
     sum(frequencies.result_count) as votes,
-    min(palette_versions.success_count) as answers
+    min(palette_prompts.success_count) as answers
 from {{ ref('tag_frequencies') }} as frequencies
-inner join {{ ref('int_palette_versions') }} as palette_versions
+inner join {{ ref('int_palette_prompts') }} as palette_prompts
     on
-        frequencies.palette_seed = palette_versions.palette_seed
-        and frequencies.prompt_version = palette_versions.prompt_version
+        frequencies.palette_seed = palette_prompts.palette_seed
+        and frequencies.prompt_version = palette_prompts.prompt_version
 inner join {{ ref('attributes') }} as attributes
     on frequencies.attribute = attributes.attribute and attributes.kind = 'categorical'
 group by all
-having sum(frequencies.result_count) > min(palette_versions.success_count)
+having sum(frequencies.result_count) > min(palette_prompts.success_count)

@@ -22,10 +22,10 @@ counts as (
 
 select
     counts.*,
-    palette_versions.success_count
+    palette_prompts.success_count
 from counts
-left join {{ ref('int_palette_versions') }} as palette_versions
+left join {{ ref('int_palette_prompts') }} as palette_prompts
     on
-        counts.palette_seed = palette_versions.palette_seed
-        and counts.prompt_version = palette_versions.prompt_version
-where not coalesce(counts.result_count <= palette_versions.success_count, false)
+        counts.palette_seed = palette_prompts.palette_seed
+        and counts.prompt_version = palette_prompts.prompt_version
+where not coalesce(counts.result_count <= palette_prompts.success_count, false)

@@ -1,4 +1,4 @@
-{% set new_runs = runs_not_kept(source('raw', 'palette_tags')) %}
+{% set new_runs = runs_to_read(source('raw', 'palette_tags')) %}
 
 with
 

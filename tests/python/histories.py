@@ -33,15 +33,15 @@ PARTS = ("+int_tag_values", "+int_text_counts", "+tag_frequencies", "+palette_ta
 
 QUERIES = {
     "int_tag_results": "select * exclude (result_key) from int_tag_results",
-    "int_palette_versions": "select * exclude (group_key, palette_key, palette_state) from int_palette_versions",
+    "int_palette_prompts": "select * exclude (palette_prompt_key, palette_key, palette_state) from int_palette_prompts",
     "int_answers": """
         select result_id, versions.palette_seed, versions.prompt_version, bit_count(model_set), bit_length(model_set)
         from int_answers
         inner join int_tag_results using (result_key)
-        inner join int_palette_versions as versions using (group_key)
+        inner join int_palette_prompts as versions using (palette_prompt_key)
     """,
     "int_palette_lists": """
-        select * from tag_summaries((select list(distinct palette_seed) from int_palette_versions))
+        select * from tag_summaries((select list(distinct palette_seed) from int_palette_prompts))
     """,
     "int_answer_repeats": """
         select result_id, tags.attribute, tag, names.attribute, names.canonical_tag, repeats
@@ -59,7 +59,7 @@ QUERIES = {
     "int_tag_repeats": """
         select palette_seed, prompt_version, tags.attribute, tag, names.attribute, names.canonical_tag, repeats
         from int_tag_repeats
-        inner join int_palette_versions using (group_key)
+        inner join int_palette_prompts using (palette_prompt_key)
         left join int_tags as tags using (tag_key)
         left join int_canonical_tags as names using (canonical_tag_key)
     """,
@@ -69,8 +69,8 @@ TELL_OF_BEFORE = (
     "int_canonical_tag_keys",
     "int_canonical_tags",
     "int_changed_results",
-    "int_gone_groups",
-    "int_gone_results",
+    "int_retired_palette_prompts",
+    "int_retired_answers",
     "int_model_prompt_keys",
     "int_models",
     "int_tag_keys",

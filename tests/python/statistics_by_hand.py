@@ -169,8 +169,8 @@ def divergences(
             found[key] = {
                 "shared_palette_count": len(sides),
                 "tag_count": len(now.keys() | then.keys()),
-                "new_tag_count": len(now.keys() - then.keys()),
-                "gone_tag_count": len(then.keys() - now.keys()),
+                "added_tag_count": len(now.keys() - then.keys()),
+                "dropped_tag_count": len(then.keys() - now.keys()),
                 "divergence": observed,
                 "chance_divergence": fmean(exchanged) if exchanged else None,
                 "p_value": (1 + as_far) / (1 + len(exchanged)),

@@ -82,7 +82,9 @@ def _answer(name: str, palette: str, mood: str, model: str = "m") -> tuple[str, 
 def test_what_comes_goes_changes_or_is_meant_otherwise_is_told_by_a_build_that_keeps_the_rest(tmp_path: Path) -> None:
     project = Project(tmp_path)
     keys = """
-        select result_key, group_key from int_answers join int_tag_results using (result_key) where result_id = 'still'
+        select result_key, palette_prompt_key
+        from int_answers join int_tag_results using (result_key)
+        where result_id = 'still'
     """
     project.sync([_answer("still", "alone", "serene"), *(_answer(f"d{n}", f"s{n % 3}", "serene") for n in range(9))])
     project.build()

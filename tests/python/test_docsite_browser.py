@@ -300,9 +300,9 @@ def test_every_public_column_is_followed_to_where_it_comes_from(site: Path) -> N
     assert parents(nested, "json_text") == ["int_tag_values__said.json_text"]
     flat = "model.palette_analytics.int_tag_values__flat"
     assert parents(flat, "json_text") == ["int_tag_values__nested.json_text", "int_tag_values__said.json_text"]
-    assert parents(TABLE, "promptVersion") == ["int_palette_versions.prompt_version"]
+    assert parents(TABLE, "promptVersion") == ["int_palette_prompts.prompt_version"]
     function = "function.palette_analytics.tag_summaries"
-    assert parents(function, "promptVersions") == ["int_palette_versions.prompt_version"]
+    assert parents(function, "promptVersions") == ["int_palette_prompts.prompt_version"]
     # The arguments of a function are no columns of the tables that it reads.
     read = {edge["sourceColumn"] for edge in lineage.report["lineage"]["edges"] if edge["source"] == TABLE}
     assert read - {""} <= {column.name for column in named(project, TABLE).columns}

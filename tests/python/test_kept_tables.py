@@ -22,5 +22,5 @@ def test_numbers_on_both_sides_of_a_million_are_dropped() -> None:
         macros = (PROJECT / "macros" / "kept_tables.sql").read_text()
         sql = Environment(autoescape=False, extensions=["jinja2.ext.do"])  # noqa: S701 - it is SQL
         dbt = {"this": "kept", "is_incremental": lambda: True, "execute": True, "run_query": run_query}
-        connection.execute(sql.from_string(macros + "{{ drop_numbers_gone('result_key', 'gone') }}").render(dbt))
+        connection.execute(sql.from_string(macros + "{{ delete_retired_keys('result_key', 'gone') }}").render(dbt))
         assert connection.execute("select result_key from kept order by all").fetchall() == [(key,) for key in STANDING]

@@ -407,15 +407,16 @@ def test_an_answer_full_of_keys_holds_no_build(built: BuiltPlace, keys: list[str
 
 TWENTY_RUNS = (1, *[2] * 9, *[4] * 10)
 """The threads of each."""
-GROUP = "group_key + copy * 100000 as group_key"
+GROUP = "palette_prompt_key + copy * 100000 as palette_prompt_key"
 MORE_VOTERS = f"{GROUP}, voter_count + copy % 5 as voter_count"
 COPIED = {
-    "int_palette_versions": f"{GROUP}, palette_key + copy * 100000 as palette_key",
-    "int_group_voters": MORE_VOTERS,
+    "int_palette_prompts": f"{GROUP}, palette_key + copy * 100000 as palette_key",
+    "int_voters": MORE_VOTERS,
     "int_compared_voters": MORE_VOTERS,
     "int_compared_tags": GROUP,
     "int_canonical_counts": GROUP,
-    "int_attribute_counts": f"{GROUP}, hash(group_key, attribute_key, copy) / 18446744073709551616 as entropy",
+    "int_attribute_winners": f"{GROUP},"
+    " hash(palette_prompt_key, attribute_key, copy) / 18446744073709551616 as entropy",
 }
 """Twenty of each row, with numbers that have no short form."""
 

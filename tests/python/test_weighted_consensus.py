@@ -61,7 +61,7 @@ def check_winners(connection: duckdb.DuckDBPyConnection, votes: list[Vote]) -> N
     weights, means = estimates(connection, "int_vote_weights")
     of_item = scores(votes, weights, means)
     for item, winner, exact_share, share in connection.execute(
-        "select group_key, winner_key, score / (1e9 + strength), weighted_share from int_weighted_winners"
+        "select palette_prompt_key, winner_key, score / (1e9 + strength), weighted_share from int_weighted_winners"
     ).fetchall():
         said = of_item.pop(item)
         total = 1 + sum(score - means[tag] for tag, score in said.items())
@@ -73,7 +73,7 @@ def check_winners(connection: duckdb.DuckDBPyConnection, votes: list[Vote]) -> N
     found = {
         (m, said, others): float(count)
         for m, said, others, count in connection.execute(
-            "select model_key, canonical_tag_key, others_canonical_tag_key, items from int_votes_with_others"
+            "select model_key, canonical_tag_key, others_canonical_tag_key, items from int_weighted_vote_contingency"
         ).fetchall()
     }
     for (item, model, tag), share in voter_shares(votes).items():
@@ -135,7 +135,9 @@ def test_the_winner_is_a_tag_that_somebody_said() -> None:
     """Tag 1 is said of a hundred items by all, tag 2 of one item by one model: there 2 wins, however common 1 is."""
     votes = [(item, model, 1) for item in range(1, 101) for model in (1, 2, 3)] + [(101, 3, 2)]
     with weighed(votes) as connection:
-        (row,) = connection.execute("select winner_key from int_weighted_winners where group_key = 101").fetchall()
+        (row,) = connection.execute(
+            "select winner_key from int_weighted_winners where palette_prompt_key = 101"
+        ).fetchall()
     assert row == (2,)
 
 
@@ -150,7 +152,9 @@ def test_weights_are_fitted_on_the_first_items_of_each_model_by_a_hash() -> None
     assert 30 < len(fitted) < 100
     with weighed(votes, fitted_votes=30) as connection:
         check_fit(connection, [vote for vote in votes if vote[0] in fitted])
-        ((count,),) = connection.execute("select count(distinct group_key) from int_weighted_winners").fetchall()
+        ((count,),) = connection.execute(
+            "select count(distinct palette_prompt_key) from int_weighted_winners"
+        ).fetchall()
     assert count == 100
 
 

@@ -8,7 +8,7 @@ versions as (
 
 kept as (
 
-    {{ rows_before('int_tag_results', ['document_hash', 'result_key']) }}
+    {{ existing_rows('int_tag_results', ['document_hash', 'result_key']) }}
 
 )
 

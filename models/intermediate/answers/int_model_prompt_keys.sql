@@ -13,11 +13,11 @@ asked as (
 
 select
     cast(
-        {{ greatest_kept('model_prompt_key') }}
+        {{ high_water_mark('model_prompt_key') }}
         + row_number() over (
             order by asked.prompt_version asc nulls last, asked.provider asc nulls last, asked.model asc nulls last
         ) as integer
     ) as model_prompt_key,
     asked.*
 from asked
-{{ without_kept('asked', ['prompt_version', 'provider', 'model']) }}
+{{ exclude_existing('asked', ['prompt_version', 'provider', 'model']) }}

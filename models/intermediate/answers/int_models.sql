@@ -10,8 +10,8 @@ models as (
 
 select
     cast(
-        {{ greatest_kept('model_key') }} + row_number() over (order by models.model asc nulls last) as integer
+        {{ high_water_mark('model_key') }} + row_number() over (order by models.model asc nulls last) as integer
     ) as model_key,
     models.model
 from models
-{{ without_kept('models', ['model']) }}
+{{ exclude_existing('models', ['model']) }}

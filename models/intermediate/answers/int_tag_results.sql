@@ -2,7 +2,7 @@
 {% set changed %}
     select changed._ordinal
     from {{ ref('int_changed_results') }} as changed
-    {{ without_kept('changed', ['document_hash']) }}
+    {{ exclude_existing('changed', ['document_hash']) }}
     where changed.result_key is null
 {% endset %}
 {% set first_run_of_changed = first_run(ref('stg_convex__palette_tag_changes'), changed) %}

@@ -3,7 +3,7 @@ with
 text_counts as (
 
     select * from {{ ref('int_text_counts') }}
-    where group_key > {{ greatest_kept('group_key') }}
+    where palette_prompt_key > {{ high_water_mark('palette_prompt_key') }}
 
 ),
 
@@ -23,7 +23,7 @@ repeats as (
 summed as (
 
     select
-        text_counts.group_key,
+        text_counts.palette_prompt_key,
         texts.attribute_key,
         texts.canonical_tag_key,
         bool_and(texts.is_publishable) as is_published,
@@ -48,12 +48,14 @@ counted as (
         coalesce(summed.palette_vote_parts, 0) - coalesce(repeats.palette_vote_parts, 0) as palette_vote_parts
     from summed
     left join repeats
-        on summed.group_key = repeats.group_key and summed.canonical_tag_key = repeats.canonical_tag_key
+        on
+            summed.palette_prompt_key = repeats.palette_prompt_key
+            and summed.canonical_tag_key = repeats.canonical_tag_key
 
 )
 
 select
-    counted.group_key,
+    counted.palette_prompt_key,
     counted.attribute_key,
     counted.canonical_tag_key,
     counted.is_published,
@@ -65,7 +67,7 @@ select
     cast(counted.palette_vote_parts as bigint) as palette_vote_parts,
     cast(
         row_number() over (
-            partition by counted.group_key, counted.attribute_key
+            partition by counted.palette_prompt_key, counted.attribute_key
             order by
                 counted.is_published desc nulls last,
                 counted.result_count desc nulls last,

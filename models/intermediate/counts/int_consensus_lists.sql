@@ -3,7 +3,7 @@ with
 counts as (
 
     select * from {{ ref('int_canonical_counts') }}
-    where is_published and group_key > {{ greatest_kept('group_key') }}
+    where is_published and palette_prompt_key > {{ high_water_mark('palette_prompt_key') }}
 
 ),
 
@@ -16,7 +16,7 @@ attributes as (
 lists as (
 
     select
-        group_key,
+        palette_prompt_key,
         attribute_key,
         {{ tags_in_order('canonical_tag_key', 'result_count', 'rank') }} as tags
     from counts
@@ -25,9 +25,9 @@ lists as (
 )
 
 select
-    lists.group_key,
+    lists.palette_prompt_key,
     {{ lists_side_by_side('lists.tags', 'attributes.attribute') }}
 from lists
 inner join attributes
     on lists.attribute_key = attributes.attribute_key
-group by lists.group_key
+group by lists.palette_prompt_key

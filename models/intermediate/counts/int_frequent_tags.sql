@@ -3,7 +3,7 @@ with
 palettes as (
 
     select count(distinct palette_key) as all_palette_count
-    from {{ ref('int_palette_versions') }}
+    from {{ ref('int_palette_prompts') }}
     where success_count > 0
 
 ),

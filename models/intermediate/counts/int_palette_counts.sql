@@ -7,10 +7,10 @@ counts as (
 
 ),
 
-palette_versions as (
+palette_prompts as (
 
-    select * from {{ ref('int_palette_versions') }}
-    where palette_key > {{ greatest_kept('palette_key') }}
+    select * from {{ ref('int_palette_prompts') }}
+    where palette_key > {{ high_water_mark('palette_key') }}
 
 ),
 
@@ -23,15 +23,15 @@ canonical_tags as (
 summed as (
 
     select
-        palette_versions.palette_key,
+        palette_prompts.palette_key,
         counts.attribute_key,
         counts.canonical_tag_key,
         cast(sum(counts.result_count) as bigint) as result_count,
         cast(sum(counts.palette_vote_parts) as bigint) as vote_parts,
         count(*) as prompt_version_count
     from counts
-    inner join palette_versions
-        on counts.group_key = palette_versions.group_key
+    inner join palette_prompts
+        on counts.palette_prompt_key = palette_prompts.palette_prompt_key
     group by all
 
 )

@@ -4,7 +4,7 @@ with
 counts as (
 
     select * from {{ ref('int_palette_counts') }}
-    where palette_key > {{ greatest_kept('palette_key') }}
+    where palette_key > {{ high_water_mark('palette_key') }}
 
 ),
 

@@ -1,19 +1,19 @@
 with
 
-palette_versions as (
+palette_prompts as (
 
-    select * from {{ ref('int_palette_versions') }}
+    select * from {{ ref('int_palette_prompts') }}
 
 ),
 
 models as (
 
     select
-        palette_versions.palette_key,
+        palette_prompts.palette_key,
         bit_or(answers.model_set) as model_set
     from {{ ref('int_answers') }} as answers
-    inner join palette_versions
-        on answers.group_key = palette_versions.group_key
+    inner join palette_prompts
+        on answers.palette_prompt_key = palette_prompts.palette_prompt_key
     group by all
 
 ),
@@ -25,7 +25,7 @@ palettes as (
         palette_seed,
         cast(sum(success_count) as bigint) as success_count,
         count(*) filter (where success_count > 0) as prompt_version_count
-    from palette_versions
+    from palette_prompts
     group by all
 
 )

@@ -3,7 +3,7 @@ with
 text_counts as (
 
     select * from {{ ref('int_text_counts') }}
-    where group_key > {{ greatest_kept('group_key') }}
+    where palette_prompt_key > {{ high_water_mark('palette_prompt_key') }}
 
 ),
 
@@ -29,7 +29,7 @@ repeats as (
 summed as (
 
     select
-        text_counts.group_key,
+        text_counts.palette_prompt_key,
         texts.attribute_key,
         texts.tag_key,
         sum(text_counts.occurrences) as occurrences,
@@ -47,18 +47,18 @@ counted as (
         summed.*,
         summed.occurrences - coalesce(repeats.repeats, 0) as result_count,
         row_number() over (
-            partition by palette_versions.palette_key, summed.tag_key order by summed.group_key asc nulls last
+            partition by palette_prompts.palette_key, summed.tag_key order by summed.palette_prompt_key asc nulls last
         ) = 1 as is_first_of_palette
     from summed
-    inner join {{ ref('int_palette_versions') }} as palette_versions
-        on summed.group_key = palette_versions.group_key
+    inner join {{ ref('int_palette_prompts') }} as palette_prompts
+        on summed.palette_prompt_key = palette_prompts.palette_prompt_key
     left join repeats
-        on summed.group_key = repeats.group_key and summed.tag_key = repeats.tag_key
+        on summed.palette_prompt_key = repeats.palette_prompt_key and summed.tag_key = repeats.tag_key
 
 )
 
 select
-    counted.group_key,
+    counted.palette_prompt_key,
     counted.attribute_key,
     counted.tag_key,
     cast(counted.occurrences as integer) as occurrences,
@@ -66,7 +66,7 @@ select
     counted.model_set,
     cast(
         row_number() over (
-            partition by counted.group_key, counted.attribute_key
+            partition by counted.palette_prompt_key, counted.attribute_key
             order by counted.result_count desc nulls last, tags.name_order asc nulls last
         ) as integer
     ) as rank,

@@ -3,7 +3,7 @@ with
 answers as (
 
     select * from {{ ref('int_answers') }}
-    where group_key > {{ greatest_kept('group_key') }}
+    where palette_prompt_key > {{ high_water_mark('palette_prompt_key') }}
 
 ),
 
@@ -15,7 +15,7 @@ counted_values as (
 )
 
 select
-    answers.group_key,
+    answers.palette_prompt_key,
     counted_values.text_key,
     count(*) as occurrences,
     bit_or(answers.model_set) as model_set,

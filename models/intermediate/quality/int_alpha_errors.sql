@@ -9,7 +9,7 @@ observed as (
 
 palettes as (
 
-    select * from {{ ref('int_group_voters') }}
+    select * from {{ ref('int_voters') }}
     where voter_count >= 2
 
 ),
@@ -18,12 +18,12 @@ palettes as (
 said_in_all as (
 
     select
-        palettes.group_key,
+        palettes.palette_prompt_key,
         palettes.attribute_key,
         cast(sum(bit_count(counts.first_model_set) * tags.compared_count) as bigint) as product
     from palettes
     inner join {{ ref('int_canonical_counts') }} as counts
-        on palettes.group_key = counts.group_key and palettes.attribute_key = counts.attribute_key
+        on palettes.palette_prompt_key = counts.palette_prompt_key and palettes.attribute_key = counts.attribute_key
     inner join {{ ref('int_prompt_version_tags') }} as tags
         on
             palettes.prompt_version = tags.prompt_version
@@ -50,7 +50,9 @@ without_a_palette as (
     inner join observed
         on palettes.prompt_version = observed.prompt_version and palettes.attribute_key = observed.attribute_key
     left join said_in_all
-        on palettes.group_key = said_in_all.group_key and palettes.attribute_key = said_in_all.attribute_key
+        on
+            palettes.palette_prompt_key = said_in_all.palette_prompt_key
+            and palettes.attribute_key = said_in_all.attribute_key
 
 )
 

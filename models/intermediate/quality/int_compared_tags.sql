@@ -1,11 +1,11 @@
-{% set last_group_key = greatest_kept('group_key') %}
+{% set last_palette_prompt_key = high_water_mark('palette_prompt_key') %}
 
 with
 
 voters as (
 
     select * from {{ ref('int_compared_voters') }}
-    where group_key > {{ last_group_key }}
+    where palette_prompt_key > {{ last_palette_prompt_key }}
 
 ),
 
@@ -19,29 +19,31 @@ counts as (
 both_times as (
 
     select
-        voters.group_key,
+        voters.palette_prompt_key,
         voters.attribute_key,
         counts.canonical_tag_key,
         bit_count(counts.first_model_set & voters.voter_set) as now_count,
         0 as previous_count
     from voters
     inner join counts
-        on voters.group_key = counts.group_key and voters.attribute_key = counts.attribute_key
+        on voters.palette_prompt_key = counts.palette_prompt_key and voters.attribute_key = counts.attribute_key
     union all
     select
-        voters.group_key,
+        voters.palette_prompt_key,
         voters.attribute_key,
         counts.canonical_tag_key,
         0 as now_count,
         bit_count(counts.first_model_set & voters.voter_set) as previous_count
     from voters
     inner join counts
-        on voters.previous_group_key = counts.group_key and voters.attribute_key = counts.attribute_key
+        on
+            voters.previous_palette_prompt_key = counts.palette_prompt_key
+            and voters.attribute_key = counts.attribute_key
 
 )
 
 select
-    group_key,
+    palette_prompt_key,
     attribute_key,
     canonical_tag_key,
     cast(sum(now_count) as integer) as now_count,

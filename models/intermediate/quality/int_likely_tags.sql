@@ -1,8 +1,8 @@
 with
 
-palette_versions as (
+palette_prompts as (
 
-    select * from {{ ref('int_palette_versions') }}
+    select * from {{ ref('int_palette_prompts') }}
 
 ),
 
@@ -17,7 +17,7 @@ everywhere as (
 
     select
         canonical_tag_key,
-        sum(result_count) / (select sum(success_count) from palette_versions) as share
+        sum(result_count) / (select sum(success_count) from palette_prompts) as share
     from {{ ref('int_prompt_version_tags') }}
     group by all
 
@@ -36,10 +36,10 @@ answers as (
 
     select
         said_of.canonical_tag_key,
-        sum(palette_versions.success_count) as answer_count
+        sum(palette_prompts.success_count) as answer_count
     from said_of
-    inner join palette_versions
-        on said_of.group_key = palette_versions.group_key
+    inner join palette_prompts
+        on said_of.palette_prompt_key = palette_prompts.palette_prompt_key
     group by all
 
 ),
@@ -54,7 +54,7 @@ there as (
     semi join allowed_tags
         on beside.canonical_tag_key = allowed_tags.canonical_tag_key
     inner join said_of
-        on beside.group_key = said_of.group_key and beside.attribute_key = said_of.attribute_key
+        on beside.palette_prompt_key = said_of.palette_prompt_key and beside.attribute_key = said_of.attribute_key
     group by all
 
 )

@@ -2,7 +2,7 @@ with
 
 votes as (
 
-    select * from {{ ref('int_votes_beside_others') }}
+    select * from {{ ref('int_vote_contingency') }}
 
 ),
 

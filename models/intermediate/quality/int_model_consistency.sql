@@ -4,14 +4,14 @@ pairs as (
 
     -- A vote makes a pair with each other vote of the model, and one that agrees with each other for its tag.
     select
-        palette_versions.prompt_version,
+        palette_prompts.prompt_version,
         votes.model_key,
         votes.attribute_key,
         cast(sum(votes.vote_count * (votes.own_count - 1)) / 2 as bigint) as pair_count,
         cast(sum(votes.vote_count * (votes.vote_count - 1)) / 2 as bigint) as agreeing_pair_count
     from {{ ref('int_model_votes') }} as votes
-    inner join {{ ref('int_palette_versions') }} as palette_versions
-        on votes.group_key = palette_versions.group_key
+    inner join {{ ref('int_palette_prompts') }} as palette_prompts
+        on votes.palette_prompt_key = palette_prompts.palette_prompt_key
     where votes.own_count >= 2
     group by all
 

@@ -2,7 +2,7 @@ with
 
 palettes as (
 
-    select * from {{ ref('int_group_voters') }}
+    select * from {{ ref('int_voters') }}
     where voter_count >= 2
 
 ),

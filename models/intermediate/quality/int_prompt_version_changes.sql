@@ -10,7 +10,7 @@ voters as (
 said as (
 
     select
-        group_key,
+        palette_prompt_key,
         attribute_key,
         sum(now_count) as now_said,
         sum(now_count * now_count) as now_squared,
@@ -30,7 +30,7 @@ changes as (
         - (said.previously_squared - said.previously_said) / ((voters.voter_count - 1) * said.previously_said) as change
     from voters
     inner join said
-        on voters.group_key = said.group_key and voters.attribute_key = said.attribute_key
+        on voters.palette_prompt_key = said.palette_prompt_key and voters.attribute_key = said.attribute_key
     where said.now_said > 0 and said.previously_said > 0
 
 ),

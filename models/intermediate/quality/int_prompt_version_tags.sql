@@ -2,7 +2,7 @@ with
 
 voters as (
 
-    select * from {{ ref('int_group_voters') }}
+    select * from {{ ref('int_voters') }}
 
 )
 
@@ -16,6 +16,6 @@ select
     ) as compared_count
 from {{ ref('int_canonical_counts') }} as counts
 inner join voters
-    on counts.group_key = voters.group_key and counts.attribute_key = voters.attribute_key
+    on counts.palette_prompt_key = voters.palette_prompt_key and counts.attribute_key = voters.attribute_key
 where counts.is_published
 group by all

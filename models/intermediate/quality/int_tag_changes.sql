@@ -34,7 +34,7 @@ changes as (
         (tags.now_count - tags.previous_count) / voters.voter_count as change
     from {{ ref('int_compared_tags') }} as tags
     inner join voters
-        on tags.group_key = voters.group_key and tags.attribute_key = voters.attribute_key
+        on tags.palette_prompt_key = voters.palette_prompt_key and tags.attribute_key = voters.attribute_key
 
 ),
 

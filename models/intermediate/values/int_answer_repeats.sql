@@ -1,4 +1,4 @@
-{% set last_result_key = greatest_kept('result_key') %}
+{% set last_result_key = high_water_mark('result_key') %}
 
 with
 

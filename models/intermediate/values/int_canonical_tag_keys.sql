@@ -11,10 +11,10 @@ tags as (
 
 select
     cast(
-        {{ greatest_kept('canonical_tag_key') }}
+        {{ high_water_mark('canonical_tag_key') }}
         + row_number() over (order by tags.attribute_key asc nulls last, tags.canonical_tag asc nulls last) as integer
     ) as canonical_tag_key,
     tags.attribute_key,
     tags.canonical_tag
 from tags
-{{ without_kept('tags', ['attribute_key', 'canonical_tag']) }}
+{{ exclude_existing('tags', ['attribute_key', 'canonical_tag']) }}

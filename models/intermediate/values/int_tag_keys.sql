@@ -12,10 +12,10 @@ tags as (
 
 select
     cast(
-        {{ greatest_kept('tag_key') }}
+        {{ high_water_mark('tag_key') }}
         + row_number() over (order by tags.attribute_key asc nulls last, tags.tag asc nulls last) as integer
     ) as tag_key,
     tags.attribute_key,
     tags.tag
 from tags
-{{ without_kept('tags', ['attribute_key', 'tag']) }}
+{{ exclude_existing('tags', ['attribute_key', 'tag']) }}

@@ -1,5 +1,5 @@
 select
-    answers.group_key,
+    answers.palette_prompt_key,
     repeats.tag_key,
     repeats.canonical_tag_key,
     cast(sum(repeats.repeats) as integer) as repeats,

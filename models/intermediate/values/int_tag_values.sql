@@ -3,7 +3,7 @@ with
 tag_values as (
 
     select * from {{ ref('int_tag_values__flat') }}
-    where result_key > {{ greatest_kept('result_key') }}
+    where result_key > {{ high_water_mark('result_key') }}
 
 ),
 

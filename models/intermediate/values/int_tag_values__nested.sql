@@ -4,7 +4,7 @@ elements as (
 
     select *
     from {{ ref('int_tag_values__said') }}
-    where is_nested and result_key > {{ greatest_kept('result_key') }}
+    where is_nested and result_key > {{ high_water_mark('result_key') }}
 
 ),
 

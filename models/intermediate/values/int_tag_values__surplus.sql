@@ -3,7 +3,7 @@ with
 tag_values as not materialized (
 
     select * from {{ ref('int_tag_values__flat') }}
-    where result_key > {{ greatest_kept('seen_up_to') }}
+    where result_key > {{ high_water_mark('seen_up_to') }}
 
 ),
 

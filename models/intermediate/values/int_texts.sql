@@ -3,7 +3,7 @@ with
 tag_values as (
 
     select * from {{ ref('int_tag_values__flat') }}
-    where result_key > {{ greatest_kept('seen_up_to') }}
+    where result_key > {{ high_water_mark('seen_up_to') }}
 
 ),
 
@@ -31,7 +31,7 @@ new_texts as (
 
     select seen.*
     from seen
-    {{ without_kept('seen', ['attribute_key', 'json_text']) }}
+    {{ exclude_existing('seen', ['attribute_key', 'json_text']) }}
 
 ),
 
@@ -55,7 +55,7 @@ cleaned as (
 
 select
     cast(
-        {{ greatest_kept('text_key') }}
+        {{ high_water_mark('text_key') }}
         + row_number() over (order by attribute_key asc nulls last, json_text asc nulls last) as integer
     ) as text_key,
     attribute_key,

@@ -3,7 +3,7 @@ with
 tag_values as (
 
     select * from {{ ref('int_tag_values') }}
-    where is_counted and result_key > {{ greatest_kept('result_key') }}
+    where is_counted and result_key > {{ high_water_mark('result_key') }}
 
 ),
 

@@ -3,14 +3,14 @@ with
 answers as (
 
     select * from {{ ref('int_answers') }}
-    where model_key is not null and group_key > {{ greatest_kept('group_key') }}
+    where model_key is not null and palette_prompt_key > {{ high_water_mark('palette_prompt_key') }}
 
 ),
 
 counted as (
 
     select
-        answers.group_key,
+        answers.palette_prompt_key,
         votes.attribute_key,
         answers.model_key,
         votes.canonical_tag_key,
@@ -27,4 +27,4 @@ select
     cast(sum(vote_count) over own_votes as integer) as own_count,
     vote_count / sum(vote_count) over own_votes as voter_share
 from counted
-window own_votes as (partition by group_key, attribute_key, model_key)
+window own_votes as (partition by palette_prompt_key, attribute_key, model_key)

@@ -3,7 +3,7 @@ with
 summed as (
 
     select
-        votes.group_key,
+        votes.palette_prompt_key,
         votes.attribute_key,
         votes.canonical_tag_key,
         cast(sum(votes.vote_count) as bigint) as vote_count,

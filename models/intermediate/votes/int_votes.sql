@@ -14,4 +14,4 @@ select
 from {{ ref('int_tag_values') }} as tag_values
 inner join texts
     on tag_values.text_key = texts.text_key
-where tag_values.is_counted and tag_values.result_key > {{ greatest_kept('result_key') }}
+where tag_values.is_counted and tag_values.result_key > {{ high_water_mark('result_key') }}

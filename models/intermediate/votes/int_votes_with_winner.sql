@@ -3,7 +3,7 @@ with
 votes as (
 
     select
-        model_votes.group_key,
+        model_votes.palette_prompt_key,
         model_votes.attribute_key,
         model_votes.model_key,
         model_votes.canonical_tag_key,
@@ -24,18 +24,18 @@ with_winner as (
         winners.score - coalesce(winners.second_score, 0) as margin,
         coalesce(
             sum(votes.strength) filter (where votes.canonical_tag_key = winners.winner_key)
-                over (partition by votes.group_key, votes.attribute_key, votes.model_key),
+                over (partition by votes.palette_prompt_key, votes.attribute_key, votes.model_key),
             0
         ) as strength_for_winner
     from votes
     inner join {{ ref('int_weighted_winners') }} as winners
-        on votes.group_key = winners.group_key and votes.attribute_key = winners.attribute_key
+        on votes.palette_prompt_key = winners.palette_prompt_key and votes.attribute_key = winners.attribute_key
     where winners.voter_count > {{ least_other_models() }}
 
 )
 
 select
-    group_key,
+    palette_prompt_key,
     attribute_key,
     model_key,
     canonical_tag_key,

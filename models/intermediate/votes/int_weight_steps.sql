@@ -3,9 +3,9 @@ with recursive
 places as (
 
     select
-        group_key,
+        palette_prompt_key,
         md5(palette_seed || ' ' || prompt_version) as place
-    from {{ ref('int_palette_versions') }}
+    from {{ ref('int_palette_prompts') }}
 
 ),
 
@@ -17,7 +17,7 @@ last_places as (
         list_max(min(places.place, {{ fitted_votes() }})) as last_place
     from {{ ref('int_model_votes') }} as votes
     inner join places
-        on votes.group_key = places.group_key
+        on votes.palette_prompt_key = places.palette_prompt_key
     group by all
 
 ),
@@ -26,10 +26,10 @@ fitted_items as (
 
     select distinct
         votes.attribute_key,
-        votes.group_key
+        votes.palette_prompt_key
     from {{ ref('int_model_votes') }} as votes
     inner join places
-        on votes.group_key = places.group_key
+        on votes.palette_prompt_key = places.palette_prompt_key
     inner join last_places
         on votes.attribute_key = last_places.attribute_key and votes.model_key = last_places.model_key
     where places.place <= last_places.last_place
@@ -39,14 +39,16 @@ fitted_items as (
 votes as materialized (
 
     select
-        votes.group_key as item_key,
+        votes.palette_prompt_key as item_key,
         votes.attribute_key,
         votes.model_key,
         votes.canonical_tag_key,
         votes.voter_share
     from {{ ref('int_model_votes') }} as votes
     semi join fitted_items
-        on votes.attribute_key = fitted_items.attribute_key and votes.group_key = fitted_items.group_key
+        on
+            votes.attribute_key = fitted_items.attribute_key
+            and votes.palette_prompt_key = fitted_items.palette_prompt_key
 
 ),
 

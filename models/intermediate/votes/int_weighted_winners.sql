@@ -5,14 +5,14 @@ ranked as (
     select
         strengths.*,
         row_number() over (
-            partition by strengths.group_key, strengths.attribute_key
+            partition by strengths.palette_prompt_key, strengths.attribute_key
             order by
                 strengths.score desc nulls last,
                 strengths.vote_count desc nulls last,
                 canonical_tags.name_order asc nulls last
         ) as score_rank,
         row_number() over (
-            partition by strengths.group_key, strengths.attribute_key
+            partition by strengths.palette_prompt_key, strengths.attribute_key
             order by strengths.vote_count desc nulls last, canonical_tags.name_order asc nulls last
         ) as vote_rank
     from {{ ref('int_tag_strengths') }} as strengths
@@ -24,7 +24,7 @@ ranked as (
 winners as (
 
     select
-        group_key,
+        palette_prompt_key,
         attribute_key,
         max(canonical_tag_key) filter (where score_rank = 1) as winner_key,
         max(score) filter (where score_rank = 1) as score,

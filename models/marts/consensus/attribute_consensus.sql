@@ -2,19 +2,19 @@ with
 
 counts as (
 
-    select * from {{ ref('int_attribute_counts') }}
+    select * from {{ ref('int_attribute_winners') }}
 
 ),
 
-palette_versions as (
+palette_prompts as (
 
-    select * from {{ ref('int_palette_versions') }}
+    select * from {{ ref('int_palette_prompts') }}
 
 ),
 
 voters as (
 
-    select * from {{ ref('int_group_voters') }}
+    select * from {{ ref('int_voters') }}
 
 ),
 
@@ -33,25 +33,25 @@ canonical_tags as (
 shares as (
 
     select
-        palette_versions.palette_seed,
-        palette_versions.prompt_version,
+        palette_prompts.palette_seed,
+        palette_prompts.prompt_version,
         canonical_tags.attribute,
         canonical_tags.canonical_tag as winner,
         cast(counts.votes as bigint) as votes,
-        palette_versions.success_count as total,
-        counts.votes / palette_versions.success_count as share,
+        palette_prompts.success_count as total,
+        counts.votes / palette_prompts.success_count as share,
         voters.model_total,
         {{ mean_model_share('counts.vote_parts', 'voters.model_total') }} as mean_model_share,
-        (counts.votes - counts.runner_up_votes) / palette_versions.success_count as margin,
+        (counts.votes - counts.runner_up_votes) / palette_prompts.success_count as margin,
         {{ normalised_entropy('counts.entropy', 'attributes.allowed_tag_count') }} as entropy,
         {{ effective_tags('counts.entropy') }} as effective_tags,
         counts.votes = counts.runner_up_votes as is_tie,
         counts.tag_count
     from counts
-    inner join palette_versions
-        on counts.group_key = palette_versions.group_key
+    inner join palette_prompts
+        on counts.palette_prompt_key = palette_prompts.palette_prompt_key
     inner join voters
-        on counts.group_key = voters.group_key and counts.attribute_key = voters.attribute_key
+        on counts.palette_prompt_key = voters.palette_prompt_key and counts.attribute_key = voters.attribute_key
     inner join attributes
         on counts.attribute_key = attributes.attribute_key
     inner join canonical_tags

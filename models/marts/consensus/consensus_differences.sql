@@ -13,9 +13,9 @@ votes as (
 
 ),
 
-palette_versions as (
+palette_prompts as (
 
-    select * from {{ ref('int_palette_versions') }}
+    select * from {{ ref('int_palette_prompts') }}
 
 ),
 
@@ -36,24 +36,24 @@ found as (
     select
         differences.* exclude (votes, is_different),
         differences.votes as winner_votes,
-        palette_versions.group_key
+        palette_prompts.palette_prompt_key
     from differences
-    inner join palette_versions
+    inner join palette_prompts
         on
-            differences.palette_seed = palette_versions.palette_seed
-            and differences.prompt_version = palette_versions.prompt_version
+            differences.palette_seed = palette_prompts.palette_seed
+            and differences.prompt_version = palette_prompts.prompt_version
 
 )
 
 select
-    found.* exclude (group_key),
+    found.* exclude (palette_prompt_key),
     list(
         struct_pack(model := models.model, tag := canonical_tags.canonical_tag, vote_count := votes.vote_count)
         order by models.model asc nulls last, canonical_tags.canonical_tag asc nulls last
     ) as votes
 from found
 inner join votes
-    on found.group_key = votes.group_key
+    on found.palette_prompt_key = votes.palette_prompt_key
 inner join models
     on votes.model_key = models.model_key
 inner join canonical_tags

@@ -2,7 +2,7 @@ with
 
 counts as (
 
-    select * from {{ ref('int_palette_attribute_counts') }}
+    select * from {{ ref('int_palette_attribute_winners') }}
 
 ),
 

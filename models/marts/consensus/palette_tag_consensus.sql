@@ -1,9 +1,9 @@
 with
 
-palette_versions as (
+palette_prompts as (
 
     select *
-    from {{ ref('int_palette_versions') }}
+    from {{ ref('int_palette_prompts') }}
     where success_count > 0
 
 ),
@@ -22,12 +22,12 @@ names as (
 )
 
 select
-    palette_versions.palette_seed as seed,
-    palette_versions.prompt_version as "promptVersion",
-    cast(palette_versions.success_count as double) as "totalModels",
+    palette_prompts.palette_seed as seed,
+    palette_prompts.prompt_version as "promptVersion",
+    cast(palette_prompts.success_count as double) as "totalModels",
     {{ consensus_columns('lists', 'names.names') }},
-    coalesce(epoch_us(palette_versions.last_success_at) / 1000, 0.0) as "updatedAt"
-from palette_versions
+    coalesce(epoch_us(palette_prompts.last_success_at) / 1000, 0.0) as "updatedAt"
+from palette_prompts
 left join lists -- noqa: ST11
-    on palette_versions.group_key = lists.group_key
+    on palette_prompts.palette_prompt_key = lists.palette_prompt_key
 cross join names

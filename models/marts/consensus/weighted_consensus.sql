@@ -6,9 +6,9 @@ winners as (
 
 ),
 
-palette_versions as (
+palette_prompts as (
 
-    select * from {{ ref('int_palette_versions') }}
+    select * from {{ ref('int_palette_prompts') }}
 
 ),
 
@@ -19,8 +19,8 @@ canonical_tags as (
 )
 
 select
-    palette_versions.palette_seed,
-    palette_versions.prompt_version,
+    palette_prompts.palette_seed,
+    palette_prompts.prompt_version,
     canonical_tags.attribute,
     canonical_tags.canonical_tag as winner,
     winners.weighted_share,
@@ -32,8 +32,8 @@ select
     winners.is_majority_tie,
     winners.winner_key <> winners.majority_winner_key as is_different
 from winners
-inner join palette_versions
-    on winners.group_key = palette_versions.group_key
+inner join palette_prompts
+    on winners.palette_prompt_key = palette_prompts.palette_prompt_key
 inner join canonical_tags
     on winners.winner_key = canonical_tags.canonical_tag_key
 inner join canonical_tags as majority_tags

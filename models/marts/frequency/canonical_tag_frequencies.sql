@@ -6,15 +6,15 @@ counts as (
 
 ),
 
-palette_versions as (
+palette_prompts as (
 
-    select * from {{ ref('int_palette_versions') }}
+    select * from {{ ref('int_palette_prompts') }}
 
 ),
 
 voters as (
 
-    select * from {{ ref('int_group_voters') }}
+    select * from {{ ref('int_voters') }}
 
 ),
 
@@ -27,23 +27,23 @@ canonical_tags as (
 shares as (
 
     select
-        palette_versions.palette_seed,
-        palette_versions.prompt_version,
+        palette_prompts.palette_seed,
+        palette_prompts.prompt_version,
         canonical_tags.attribute,
         canonical_tags.canonical_tag,
         counts.is_published,
         cast(counts.occurrences as bigint) as occurrences,
         cast(counts.result_count as bigint) as result_count,
         cast(coalesce(bit_count(counts.model_set), 0) as bigint) as model_count,
-        counts.result_count / palette_versions.success_count as share,
+        counts.result_count / palette_prompts.success_count as share,
         voters.model_total,
         {{ mean_model_share('counts.vote_parts', 'voters.model_total') }} as mean_model_share,
         cast(counts.rank as bigint) as rank
     from counts
-    inner join palette_versions
-        on counts.group_key = palette_versions.group_key
+    inner join palette_prompts
+        on counts.palette_prompt_key = palette_prompts.palette_prompt_key
     inner join voters
-        on counts.group_key = voters.group_key and counts.attribute_key = voters.attribute_key
+        on counts.palette_prompt_key = voters.palette_prompt_key and counts.attribute_key = voters.attribute_key
     inner join canonical_tags
         on counts.canonical_tag_key = canonical_tags.canonical_tag_key
 

@@ -6,9 +6,9 @@ counts as (
 
 ),
 
-palette_versions as (
+palette_prompts as (
 
-    select * from {{ ref('int_palette_versions') }}
+    select * from {{ ref('int_palette_prompts') }}
 
 ),
 
@@ -19,8 +19,8 @@ tags as (
 )
 
 select
-    palette_versions.palette_seed,
-    palette_versions.prompt_version,
+    palette_prompts.palette_seed,
+    palette_prompts.prompt_version,
     tags.attribute,
     tags.tag,
     tags.canonical_tag,
@@ -28,10 +28,10 @@ select
     cast(counts.occurrences as bigint) as occurrences,
     cast(counts.result_count as bigint) as result_count,
     cast(coalesce(bit_count(counts.model_set), 0) as bigint) as model_count,
-    counts.result_count / palette_versions.success_count as share,
+    counts.result_count / palette_prompts.success_count as share,
     cast(counts.rank as bigint) as rank
 from counts
-inner join palette_versions
-    on counts.group_key = palette_versions.group_key
+inner join palette_prompts
+    on counts.palette_prompt_key = palette_prompts.palette_prompt_key
 inner join tags
     on counts.tag_key = tags.tag_key

@@ -27,14 +27,14 @@ told as (
 by_version as (
 
     select
-        palette_versions.prompt_version,
+        palette_prompts.prompt_version,
         counts.tag_key,
         sum(counts.result_count) as result_count,
         count(*) as palette_count,
         count(*) filter (where counts.is_first_of_palette) as first_count
     from {{ ref('int_tag_counts') }} as counts
-    inner join {{ ref('int_palette_versions') }} as palette_versions
-        on counts.group_key = palette_versions.group_key
+    inner join {{ ref('int_palette_prompts') }} as palette_prompts
+        on counts.palette_prompt_key = palette_prompts.palette_prompt_key
     group by all
 
 ),

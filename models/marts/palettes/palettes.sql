@@ -46,7 +46,7 @@ tagged as (
         sum(result_count) as result_count,
         sum(success_count) as success_count,
         count(*) as prompt_version_count
-    from {{ ref('int_palette_versions') }}
+    from {{ ref('int_palette_prompts') }}
     group by all
 
 )

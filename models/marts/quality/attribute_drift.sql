@@ -7,8 +7,8 @@ tags as (
         attribute_key,
         min(shared_palette_count) as shared_palette_count,
         count(*) as tag_count,
-        count(*) filter (where previous_result_count = 0) as new_tag_count,
-        count(*) filter (where result_count = 0) as gone_tag_count
+        count(*) filter (where previous_result_count = 0) as added_tag_count,
+        count(*) filter (where result_count = 0) as dropped_tag_count
     from {{ ref('int_tag_changes') }}
     group by all
 
@@ -46,8 +46,8 @@ select
     prompt_versions.previous_prompt_version,
     tags.shared_palette_count,
     tags.tag_count,
-    tags.new_tag_count,
-    tags.gone_tag_count,
+    tags.added_tag_count,
+    tags.dropped_tag_count,
     compared.divergence,
     compared.chance_divergence,
     compared.p_value

@@ -2,7 +2,7 @@ with
 
 votes as (
 
-    select * from {{ ref('int_votes_with_others') }}
+    select * from {{ ref('int_weighted_vote_contingency') }}
 
 ),
 

@@ -13,7 +13,7 @@ votes as (
         attribute_key,
         model_key,
         cast(sum(vote_count) as bigint) as vote_count,
-        count(distinct group_key) as item_count
+        count(distinct palette_prompt_key) as item_count
     from {{ ref('int_model_votes') }}
     group by all
 
@@ -26,7 +26,7 @@ compared as (
         model_key,
         cast(round(sum(items)) as bigint) as compared_item_count,
         coalesce(sum(items) filter (where canonical_tag_key = others_canonical_tag_key), 0) as agreeing_items
-    from {{ ref('int_votes_with_others') }}
+    from {{ ref('int_weighted_vote_contingency') }}
     group by all
 
 ),

@@ -8,7 +8,7 @@ spellings as (
 
 slips as (
 
-    select * from {{ ref('int_tag_slips') }}
+    select * from {{ ref('int_tag_typos') }}
 
 ),
 

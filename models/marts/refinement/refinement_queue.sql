@@ -7,9 +7,9 @@ palettes as (
 
 ),
 
-palette_versions as (
+palette_prompts as (
 
-    select * from {{ ref('int_palette_versions') }}
+    select * from {{ ref('int_palette_prompts') }}
     where success_count > 0
 
 ),
@@ -17,9 +17,9 @@ palette_versions as (
 tag_counts as (
 
     select
-        group_key,
+        palette_prompt_key,
         cast(sum(tag_count) as bigint) as tag_count
-    from {{ ref('int_attribute_counts') }}
+    from {{ ref('int_attribute_winners') }}
     group by all
 
 ),
@@ -55,15 +55,15 @@ refinements as (
 
 select
     palettes.palette_seed,
-    palette_versions.prompt_version,
+    palette_prompts.prompt_version,
     palettes.palette_id,
-    palette_versions.success_count,
+    palette_prompts.success_count,
     coalesce(tag_counts.tag_count, 0) as tag_count,
     coalesce(refinements.refinements, []) as refinements
 from palettes
-inner join palette_versions
-    on palettes.palette_seed = palette_versions.palette_seed
+inner join palette_prompts
+    on palettes.palette_seed = palette_prompts.palette_seed
 left join tag_counts
-    on palette_versions.group_key = tag_counts.group_key
+    on palette_prompts.palette_prompt_key = tag_counts.palette_prompt_key
 left join refinements
     on palettes.palette_seed = refinements.palette_seed

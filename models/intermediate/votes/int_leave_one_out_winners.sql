@@ -3,14 +3,14 @@ with
 model_votes as (
 
     select * from {{ ref('int_model_votes') }}
-    where group_key > {{ greatest_kept('group_key') }}
+    where palette_prompt_key > {{ high_water_mark('palette_prompt_key') }}
 
 ),
 
-group_votes as (
+totals as (
 
     select
-        group_key,
+        palette_prompt_key,
         attribute_key,
         canonical_tag_key,
         cast(sum(vote_count) as bigint) as vote_count
@@ -22,7 +22,7 @@ group_votes as (
 voters as (
 
     select distinct
-        group_key,
+        palette_prompt_key,
         attribute_key,
         model_key,
         own_count
@@ -34,16 +34,16 @@ ballots as (
 
     select
         voters.*,
-        group_votes.canonical_tag_key,
-        group_votes.vote_count - coalesce(model_votes.vote_count, 0) as others_count
+        totals.canonical_tag_key,
+        totals.vote_count - coalesce(model_votes.vote_count, 0) as others_count
     from voters
-    inner join group_votes
-        on voters.group_key = group_votes.group_key and voters.attribute_key = group_votes.attribute_key
+    inner join totals
+        on voters.palette_prompt_key = totals.palette_prompt_key and voters.attribute_key = totals.attribute_key
     left join model_votes
         on
-            voters.group_key = model_votes.group_key
+            voters.palette_prompt_key = model_votes.palette_prompt_key
             and voters.model_key = model_votes.model_key
-            and group_votes.canonical_tag_key = model_votes.canonical_tag_key
+            and totals.canonical_tag_key = model_votes.canonical_tag_key
 
 ),
 
@@ -51,7 +51,7 @@ ballots as (
 most_votes as (
 
     select
-        group_key,
+        palette_prompt_key,
         attribute_key,
         model_key,
         max(others_count * 4294967296 + canonical_tag_key) filter (where others_count > 0) as last_key,
@@ -62,7 +62,7 @@ most_votes as (
 )
 
 select
-    model_votes.group_key,
+    model_votes.palette_prompt_key,
     model_votes.attribute_key,
     model_votes.model_key,
     model_votes.canonical_tag_key,
@@ -75,6 +75,6 @@ select
 from model_votes
 inner join most_votes
     on
-        model_votes.group_key = most_votes.group_key
+        model_votes.palette_prompt_key = most_votes.palette_prompt_key
         and model_votes.attribute_key = most_votes.attribute_key
         and model_votes.model_key = most_votes.model_key

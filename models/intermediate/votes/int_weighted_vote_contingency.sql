@@ -17,7 +17,7 @@ decisive as (
 deciders as (
 
     select distinct
-        group_key,
+        palette_prompt_key,
         attribute_key,
         model_key
     from decisive
@@ -27,28 +27,28 @@ deciders as (
 without_them as (
 
     select
-        candidates.group_key,
-        candidates.attribute_key,
+        tags.palette_prompt_key,
+        tags.attribute_key,
         deciders.model_key,
-        candidates.canonical_tag_key,
+        tags.canonical_tag_key,
         row_number() over (
-            partition by candidates.group_key, candidates.attribute_key, deciders.model_key
+            partition by tags.palette_prompt_key, tags.attribute_key, deciders.model_key
             order by
-                candidates.score - coalesce(decisive.strength, 0) desc nulls last,
+                tags.score - coalesce(decisive.strength, 0) desc nulls last,
                 canonical_tags.name_order asc nulls last
         ) as place
     from deciders
-    inner join {{ ref('int_tag_strengths') }} as candidates
-        on deciders.group_key = candidates.group_key and deciders.attribute_key = candidates.attribute_key
+    inner join {{ ref('int_tag_strengths') }} as tags
+        on deciders.palette_prompt_key = tags.palette_prompt_key and deciders.attribute_key = tags.attribute_key
     inner join {{ ref('int_canonical_tags') }} as canonical_tags
-        on candidates.canonical_tag_key = canonical_tags.canonical_tag_key
+        on tags.canonical_tag_key = canonical_tags.canonical_tag_key
     left join decisive
         on
-            deciders.group_key = decisive.group_key
+            deciders.palette_prompt_key = decisive.palette_prompt_key
             and deciders.attribute_key = decisive.attribute_key
             and deciders.model_key = decisive.model_key
-            and candidates.canonical_tag_key = decisive.canonical_tag_key
-    where candidates.strength > coalesce(decisive.strength, 0)
+            and tags.canonical_tag_key = decisive.canonical_tag_key
+    where tags.strength > coalesce(decisive.strength, 0)
 
 ),
 
@@ -63,7 +63,7 @@ compared as (
     from voters
     left join without_them
         on
-            voters.group_key = without_them.group_key
+            voters.palette_prompt_key = without_them.palette_prompt_key
             and voters.attribute_key = without_them.attribute_key
             and voters.model_key = without_them.model_key
             and without_them.place = 1

@@ -28,7 +28,7 @@ grouped as (
 
 )
 
--- What is kept by group is made of its answers, of sets of models, and of what was said under the version before.
+-- What is kept of a palette and prompt is made of its answers, sets of models, and answers under the version before.
 select
     grouped.* exclude (results_state),
     bit_xor(

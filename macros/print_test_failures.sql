@@ -3,7 +3,7 @@
     number. Of a model that its own unit test could not run it names the file; dbt names the page that the test is on. The rule is the description of the test. Five rows are shown, each value in up to 60 characters, and what would
     steer a terminal or turn its text around as U+FFFD. `print` shows with `--quiet` too.
 #}
-{% macro tell_failures(results) %}
+{% macro print_test_failures(results) %}
     {% if execute %}
         {% do tell_broken_models(results) %}
         {% for result in results if result.status == 'fail' and result.node.resource_type == 'test' %}

@@ -3,12 +3,12 @@ with
 counts as (
 
     select * from {{ ref('int_canonical_counts') }}
-    where is_published and group_key > {{ greatest_kept('group_key') }}
+    where is_published and palette_prompt_key > {{ high_water_mark('palette_prompt_key') }}
 
 )
 
 select
-    group_key,
+    palette_prompt_key,
     attribute_key,
     {{ what_ranks_agree_on() }}
 from counts

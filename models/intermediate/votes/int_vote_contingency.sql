@@ -3,15 +3,15 @@ with
 votes as (
 
     select
-        palette_versions.prompt_version,
+        palette_prompts.prompt_version,
         votes.model_key,
         votes.attribute_key,
         votes.canonical_tag_key,
         votes.others_canonical_tag_key,
         cast(sum(votes.vote_count) as bigint) as vote_count
-    from {{ ref('int_others_consensus') }} as votes
-    inner join {{ ref('int_palette_versions') }} as palette_versions
-        on votes.group_key = palette_versions.group_key
+    from {{ ref('int_leave_one_out_winners') }} as votes
+    inner join {{ ref('int_palette_prompts') }} as palette_prompts
+        on votes.palette_prompt_key = palette_prompts.palette_prompt_key
     where votes.others_canonical_tag_key is not null
     group by all
 

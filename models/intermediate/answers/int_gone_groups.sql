@@ -1,1 +1,0 @@
-{{ numbers_gone('group_key', ref('int_palette_versions')) }}

@@ -1,1 +1,0 @@
-{{ numbers_gone('result_key', ref('int_tag_results')) }}

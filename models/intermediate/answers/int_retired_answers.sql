@@ -1,0 +1,1 @@
+{{ retired_keys('result_key', ref('int_tag_results')) }}

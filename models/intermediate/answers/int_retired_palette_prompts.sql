@@ -1,0 +1,1 @@
+{{ retired_keys('palette_prompt_key', ref('int_palette_prompts')) }}
