@@ -23,6 +23,8 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 _KEY = re.compile(r"[\x21-\x7e]+")
 _LONGEST_LABEL, _LONGEST_HOST = 63, 253
+_SHORTEST_SECRET = 8
+"""What is shorter is no key, and may well be a part of an address."""
 _QUOTES = "\"'`´“”„‟‘’‚‛«»‹›"
 
 
@@ -61,6 +63,8 @@ class Deployment:
 
 def deployment_of_settings(url: str | None = None, keys: tuple[str, ...] = KEYS) -> Deployment:
     """Return the deployment that `url`, the environment and `.env` name. Raises CommandError if they don't suffice."""
+    for name, text in [("--url", url)] if url else [(name, setting(name)) for name in URLS]:
+        _refuse_keys(name, text or "", keys)
     url_setting, address = _address("--url", url) if url else _one_of(URLS, _address)
     if not address:
         raise CommandError(
@@ -101,7 +105,7 @@ def _address(name: str, text: str) -> tuple[str, str]:
     """Return the setting's name, and the address in its normal form. Raises CommandError, without what is secret."""
     text = text.strip()
     if "|" in text:
-        raise CommandError(f"{name} holds what looks like a key, where an address belongs: {LOOKS_LIKE}")
+        raise CommandError(_no_key_here(name))
     _refuse_odd_characters(name, text)
     shown = f"{name}: {without_password(text)}"
     try:
@@ -118,6 +122,18 @@ def _address(name: str, text: str) -> tuple[str, str]:
     if parts.query or parts.fragment or text.endswith(("?", "#")):
         raise CommandError(f"{shown}: {parts.scheme}://{parts.netloc} is enough of an address: leave out what follows")
     return name, _checked_by_httpx(shown, f"{parts.scheme}://{_place(shown, host, parts)}{parts.path.rstrip('/')}")
+
+
+def _refuse_keys(name: str, text: str, keys: tuple[str, ...]) -> None:
+    """Refuse an address with a key that is set in it, before any message shows the address."""
+    for key in keys:
+        secret = (setting(key) or "").strip().rpartition("|")[2]
+        if len(secret) >= _SHORTEST_SECRET and secret in text and not _is_address(secret):
+            raise CommandError(_no_key_here(name))
+
+
+def _no_key_here(name: str) -> str:
+    return f"{name} holds what looks like a key, where an address belongs: {LOOKS_LIKE}"
 
 
 def _refuse_odd_characters(name: str, text: str) -> None:
@@ -196,7 +212,7 @@ def _key(name: str, key: str) -> tuple[str, str]:
     key = key.strip()
     if key[:1] and (key[0] in _QUOTES or key[-1] in _QUOTES):
         raise CommandError(f"{name}: the key is in quotes, which are no part of it: set it without them")
-    if re.match("https?://", key, re.IGNORECASE):
+    if _is_address(key):
         raise CommandError(f"{name} holds an address, where the key belongs")
     if key and (not _KEY.fullmatch(key) or key.startswith("<")):
         raise CommandError(
@@ -209,6 +225,10 @@ def _key(name: str, key: str) -> tuple[str, str]:
             "make a deploy key of the deployment itself"
         )
     return name, key
+
+
+def _is_address(key: str) -> bool:
+    return re.match("https?://", key, re.IGNORECASE) is not None
 
 
 def _names_of(key: str) -> list[str]:
