@@ -63,9 +63,12 @@ class Deployment:
 
 def deployment_of_settings(url: str | None = None, keys: tuple[str, ...] = KEYS) -> Deployment:
     """Return the deployment that `url`, the environment and `.env` name. Raises CommandError if they don't suffice."""
-    for name, text in [("--url", url)] if url else [(name, setting(name)) for name in URLS]:
-        _refuse_keys(name, text or "", keys)
-    url_setting, address = _address("--url", url) if url else _one_of(URLS, _address)
+
+    def checked(name: str, text: str) -> tuple[str, str]:
+        _refuse_keys(name, text, keys)
+        return _address(name, text)
+
+    url_setting, address = checked("--url", url) if url else _one_of(URLS, checked)
     if not address:
         raise CommandError(
             f"which deployment? Set {CLOUD_URL} (https://NAME.convex.cloud) or {SELF_HOSTED_URL} "
