@@ -2,8 +2,8 @@ with
 
 palettes as (
 
-    select count(distinct palette_key) as all_palette_count
-    from {{ ref('int_palette_prompts') }}
+    select count(*) as all_palette_count
+    from {{ ref('int_palettes') }}
     where success_count > 0
 
 ),
