@@ -8,8 +8,7 @@ tags as (
 
 possible as (
 
-    select count(*) * (count(*) - 1) / 2 as pair_count
-    from tags
+    select count(*) * (count(*) - 1) / 2 as pair_count from tags
 
 ),
 
@@ -18,13 +17,13 @@ tested as (
 
     select
         together.*,
-        one.palette_count as one_count,
-        other.palette_count as other_count,
-        one.all_palette_count,
         possible.pair_count,
         2 * possible.pair_count * {{ chance_of_overlap(
             'together.palette_count', 'one.palette_count', 'other.palette_count', 'one.all_palette_count'
-        ) }} as least_p_value
+        ) }} as least_p_value,
+        one.palette_count as one_count,
+        other.palette_count as other_count,
+        one.all_palette_count
     from {{ ref('int_tags_together') }} as together
     inner join tags as one
         on together.one_key = one.canonical_tag_key
@@ -37,7 +36,9 @@ tested as (
 judged as (
 
     select
-        *,
+        one_key,
+        other_key,
+        palette_count,
         case
             when least_p_value < 1e-9 then 0.0
             else
@@ -54,8 +55,7 @@ pairs as (
 
     select * from judged
     union all
-    select * replace (other_key as one_key, one_key as other_key, other_count as one_count, one_count as other_count)
-    from judged
+    select * replace (other_key as one_key, one_key as other_key) from judged
 
 )
 
@@ -65,12 +65,12 @@ select
     other.attribute as other_attribute,
     other.canonical_tag as other_canonical_tag,
     pairs.palette_count,
-    pairs.one_count as tag_palette_count,
-    pairs.other_count as other_palette_count,
-    pairs.one_count * pairs.other_count / pairs.all_palette_count as expected_palettes,
-    pairs.palette_count / pairs.all_palette_count as support,
-    pairs.palette_count / pairs.one_count as confidence,
-    pairs.palette_count * pairs.all_palette_count / (pairs.one_count * pairs.other_count) as lift,
+    one.palette_count as tag_palette_count,
+    other.palette_count as other_palette_count,
+    one.palette_count * other.palette_count / one.all_palette_count as expected_palettes,
+    pairs.palette_count / one.all_palette_count as support,
+    pairs.palette_count / one.palette_count as confidence,
+    pairs.palette_count * one.all_palette_count / (one.palette_count * other.palette_count) as lift,
     pairs.p_value
 from pairs
 inner join tags as one
