@@ -2,7 +2,7 @@ with
 
 palettes as (
 
-    select count(*) as all_palette_count
+    select count(palette_key) as all_palette_count
     from {{ ref('int_palettes') }}
     where success_count > 0
 
