@@ -44,13 +44,19 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11 …")'
 	$(PYTHON) -m venv $(VENV)
 
-$(RUNTIME): requirements/runtime$(APART).txt pyproject.toml palette.py | $(BIN)/python
-	$(PIP) install --no-deps --require-hashes -r $<
+# Each lock adds to the one before: runtime.txt, dev.txt, and with DUCKDB=2 duckdb2.txt, whose pins replace theirs.
+INSTALL := $(PIP) install --no-deps --require-hashes -r
+DUCKDB2 := $(if $(APART),requirements/duckdb2.txt)
+
+$(RUNTIME): requirements/runtime.txt $(DUCKDB2) pyproject.toml palette.py | $(BIN)/python
+	$(INSTALL) $<
+	$(if $(DUCKDB2),$(INSTALL) $(DUCKDB2))
 	$(PIP) install --no-deps --no-index --no-build-isolation .
 	touch $@
 
-$(DEV): requirements/dev$(APART).txt $(RUNTIME)
-	$(PIP) install --no-deps --require-hashes -r $<
+$(DEV): requirements/dev.txt $(DUCKDB2) $(RUNTIME)
+	$(INSTALL) $<
+	$(if $(DUCKDB2),$(INSTALL) $(DUCKDB2))
 	touch $@
 
 # Settings of .env reach dbt too, by the same rule as everything else: the environment goes before them.
@@ -333,18 +339,24 @@ soak-publish: $(DEV) ## readers of what is published and pushed, while publisher
 
 .PHONY: lock
 lock: ## renew the hashed locks in requirements/ after editing pyproject.toml
-	$(PYTHON) -m venv $(VENV)-lock
-	$(VENV)-lock/bin/python -m pip --disable-pip-version-check --quiet install uv
-	$(VENV)-lock/bin/uv pip compile pyproject.toml --group dev $(LOCK) -o requirements/dev.txt
-	$(VENV)-lock/bin/uv pip compile pyproject.toml --group build -c requirements/dev.txt $(LOCK) -o requirements/runtime.txt
-	$(VENV)-lock/bin/uv pip compile pyproject.toml --group dev $(LOCK_DUCKDB2) -o requirements/dev-duckdb2.txt
-	$(VENV)-lock/bin/uv pip compile pyproject.toml --group build -c requirements/dev-duckdb2.txt $(LOCK_DUCKDB2) -o requirements/runtime-duckdb2.txt
-	$(VENV)-lock/bin/uv pip compile requirements/airbyte.in $(filter-out --universal,$(LOCK)) -o requirements/airbyte.txt
-	$(VENV)-lock/bin/uv pip compile requirements/polars.in $(LOCK) -o requirements/polars.txt
-	$(VENV)-lock/bin/uv pip compile requirements/readers-oldest.in $(LOCK) -o requirements/readers-oldest.txt
-	$(VENV)-lock/bin/uv pip compile requirements/readers-newest.in $(LOCK) -o requirements/readers-newest.txt
-	$(VENV)-lock/bin/uv pip compile requirements/crowdkit.in $(LOCK) --override requirements/crowdkit-without.in -o requirements/crowdkit.txt
-	rm -rf $(VENV)-lock
+	$(PYTHON) -m venv $(LOCKING)
+	$(LOCKING)/bin/python -m pip --disable-pip-version-check --quiet install uv
+	cat requirements/runtime.txt requirements/dev.txt > $(LOCKING)/all.txt
+	$(COMPILE) pyproject.toml --group dev --universal -o $(LOCKING)/all.txt
+	$(COMPILE) pyproject.toml --group build -c $(LOCKING)/all.txt --universal -o requirements/runtime.txt
+	$(call pins_missing_in,requirements/runtime.txt) $(LOCKING)/all.txt > requirements/dev.txt
+	cat $(LOCKING)/all.txt requirements/duckdb2.txt > $(LOCKING)/duckdb2.txt
+	$(COMPILE) pyproject.toml --group dev --override requirements/duckdb2.in --universal -o $(LOCKING)/duckdb2.txt
+	$(call pins_missing_in,$(LOCKING)/all.txt) $(LOCKING)/duckdb2.txt > requirements/duckdb2.txt
+	$(COMPILE) requirements/airbyte.in -o requirements/airbyte.txt
+	$(COMPILE) requirements/polars.in --universal -o requirements/polars.txt
+	$(COMPILE) requirements/readers-oldest.in --universal -o requirements/readers-oldest.txt
+	$(COMPILE) requirements/readers-newest.in --universal -o requirements/readers-newest.txt
+	$(COMPILE) requirements/crowdkit.in --universal --override requirements/crowdkit-without.in -o requirements/crowdkit.txt
+	rm -rf $(LOCKING)
 
-LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header --no-annotate
-LOCK_DUCKDB2 := $(LOCK) --override requirements/duckdb2.in
+LOCKING := .venv-lock
+COMPILE := $(LOCKING)/bin/uv pip compile --quiet --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-header --no-annotate
+
+# The pins of one lock, each with its hashes, that another lock doesn't have.
+pins_missing_in = awk 'FNR == NR { known[$$0]; next } /==/ { skip = $$0 in known } !skip' $(1)

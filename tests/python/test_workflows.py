@@ -95,9 +95,18 @@ def test_each_python_and_duckdb_is_tested(python: str, duckdb: str) -> None:
 def test_duckdb_2_has_an_environment_and_folders_of_its_own() -> None:
     command = ["make", "--dry-run", "--always-make", "build", "DUCKDB=2"]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert "requirements/runtime-duckdb2.txt" in shown
+    assert re.findall(r"-r requirements/(\S+)", shown) == ["runtime.txt", "duckdb2.txt"]
     assert ".venv-duckdb2/bin/python -m common.run_dbt --quiet build" in shown
     assert ".venv/" not in shown
+
+
+def test_each_lock_holds_only_what_it_adds_and_no_address_of_a_registry() -> None:
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in (ROOT / "requirements").glob("*.txt")}
+    assert "://" not in "".join(texts.values())
+    pins = {name: set(re.findall(r"^(\S+==\S+.*?) \\$", text, re.MULTILINE)) for name, text in texts.items()}
+    assert pins["runtime"].isdisjoint(pins["dev"])
+    assert any(pin.startswith("duckdb==2.") for pin in pins["duckdb2"])
+    assert pins["duckdb2"].isdisjoint(pins["runtime"] | pins["dev"])
 
 
 def test_make_help_lists_each_target_once_with_the_daily_ones_first() -> None:
