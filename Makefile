@@ -104,6 +104,10 @@ docs: build $(DEV) ## the documentation site in site/, which works from the disk
 	$(WITH_ENV) sh -c 'DBT_TARGET_PATH="$${DBT_TARGET_PATH:-target}/docs" $(DBT) --quiet docs generate'
 	$(BIN)/python -m docsite $(if $(SAMPLE_ROWS),--sample-rows $(SAMPLE_ROWS))
 
+.PHONY: picture
+picture: parse ## the picture of the models by subject in docs/architecture.md, after a model was added, moved or reads another
+	$(BIN)/python -m docsite.subjects "$${DBT_TARGET_PATH:-target}/parse/manifest.json"
+
 # What is quick goes first, two at a time.
 .PHONY: test
 test: $(DEV) ## everything that checks the project

@@ -20,6 +20,7 @@ from warehouse import PROJECT, Warehouse
 from weighted_votes import fit, scores
 
 from benchmarks.generate import generate
+from docsite.subjects import picture
 from seeds.check import problems
 
 SAMPLE = PROJECT / "sample" / "convex-export.zip"
@@ -47,6 +48,12 @@ def test_the_sample_gives_every_class_of_value(sample: Warehouse) -> None:
     assert found == {
         "allowed", "mapped", "open", "unmapped", "unwanted", "fragment", "too_long", "surplus", "empty", "not_text"
     }  # fmt: skip
+
+
+def test_the_picture_of_the_architecture_is_that_of_the_models(sample: Warehouse) -> None:
+    manifest = json.loads((sample.target / "manifest.json").read_text(encoding="utf-8"))
+    page = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert picture(manifest) in page, "docs/architecture.md is out of date: run make picture"
 
 
 def test_a_chinese_answer_is_counted_as_what_it_means(sample: Warehouse) -> None:
