@@ -7,7 +7,7 @@ SETTINGS := RAW_DIR DUCKDB_PATH PUBLISH_DIR DBT_TARGET_PATH COMPACT_AFTER DUCKDB
 	CONVEX_URL CONVEX_DEPLOY_KEY CONVEX_SELF_HOSTED_URL CONVEX_SELF_HOSTED_ADMIN_KEY CONVEX_PUBLISH_KEY
 $(foreach name,$(SETTINGS),$(if $(value $(name)),,$(eval unexport $(name))))
 
-# DuckDB 1.5 builds what is published. With DUCKDB=2, all of it happens apart, with DuckDB 2: make test DUCKDB=2
+# DuckDB 1.5 builds the releases. With DUCKDB=2, DuckDB 2 builds into separate directories: make test DUCKDB=2
 DUCKDB := $(or $(DUCKDB),1)
 APART := $(if $(filter 2,$(DUCKDB)),-duckdb2)
 ifneq ($(APART),)
@@ -24,7 +24,7 @@ DBT := $(BIN)/python -m common.run_dbt
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 
-# What people do every day, in this order; `make help` lists the rest after it.
+# The daily targets, in this order; `make help` lists the others after them.
 EVERY_DAY := build diff console sync push docs lint governance fix test
 
 .PHONY: help
@@ -38,7 +38,7 @@ help: ## this list
 			for (i = 1; i <= count; i++) if (!(names[i] in listed)) print text[names[i]] }' $(MAKEFILE_LIST)
 
 .PHONY: env
-env: $(DEV) ## the environment in .venv/, with the tools that check the project
+env: $(DEV) ## install the environment in .venv/, with the tools that check the project
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11 …")'
@@ -63,7 +63,7 @@ $(DEV): requirements/dev.txt $(DUCKDB2) $(RUNTIME)
 WITH_ENV = $(BIN)/python -m common.with_env
 
 .PHONY: build
-build: $(RUNTIME) ## the warehouse, from what has landed or else from the sample, tested and published: the main job
+build: $(RUNTIME) ## build, test and publish the warehouse, from the landed data or else from the sample
 	@$(BIN)/python seeds/check.py
 	@$(BIN)/python -m publish.sample
 	$(BIN)/python -m extract load --if-empty sample/convex-export.zip
@@ -80,42 +80,42 @@ diff: $(RUNTIME) ## the rows that your edit changes: built and compared with wha
 	@$(BIN)/python -m publish diff $(if $(LIMIT),--limit $(LIMIT)) $(if $(MARKDOWN),--markdown) $(SET)
 
 .PHONY: sync
-sync: $(RUNTIME) ## what has changed in the Convex deployment since the last time (CONVEX_URL, CONVEX_DEPLOY_KEY)
+sync: $(RUNTIME) ## land what has changed in the Convex deployment (CONVEX_URL, CONVEX_DEPLOY_KEY)
 	$(BIN)/python -m extract sync
 
 .PHONY: push
-push: $(RUNTIME) ## the published results, to the Convex deployment (CONVEX_URL, CONVEX_PUBLISH_KEY)
+push: $(RUNTIME) ## push the published results to the Convex deployment (CONVEX_URL, CONVEX_PUBLISH_KEY)
 	$(BIN)/python -m publish push
 
 .PHONY: console
-console: $(DEV) ## a read-only SQL shell on what is published; takes SQL on stdin, too
+console: $(DEV) ## open a read-only SQL shell on the current release; reads SQL from stdin, too
 	@$(BIN)/python -m publish console
 
 .PHONY: csv
-csv: $(DEV) ## a published table as CSV, in data/csv/ (TABLE=tag_totals)
+csv: $(DEV) ## write a published table as CSV to data/csv/ (TABLE=tag_totals)
 	$(if $(TABLE),,$(error name a table: make csv TABLE=tag_totals))
 	@mkdir -p data/csv
 	@$(BIN)/python -m publish console -- -c "copy (from \"$(TABLE)\") to 'data/csv/$(TABLE).csv'"
 	@echo 'data/csv/$(TABLE).csv'
 
-# dbt's own docs go to a place of their own: what dbt build has left in target/ stays, and can be published again.
+# dbt's docs have a target directory of their own, so that the results of dbt build in target/ can still be published.
 .PHONY: docs
-docs: build $(DEV) ## the documentation site in site/, which works from the disk (SAMPLE_ROWS=10 of each table, 0: none)
+docs: build $(DEV) ## build, and write the documentation site to site/; it works from the disk (SAMPLE_ROWS=10 of each table, 0: none)
 	$(WITH_ENV) sh -c 'DBT_TARGET_PATH="$${DBT_TARGET_PATH:-target}/docs" $(DBT) --quiet docs generate'
 	$(BIN)/python -m docsite $(if $(SAMPLE_ROWS),--sample-rows $(SAMPLE_ROWS))
 
 .PHONY: picture
-picture: parse ## the picture of the models by subject in docs/architecture.md, after a model was added, moved or reads another
+picture: parse ## update the picture of the models in docs/architecture.md
 	$(BIN)/python -m docsite.subjects "$${DBT_TARGET_PATH:-target}/parse/manifest.json"
 
-# What is quick goes first, two at a time.
+# Quick checks run first, two at a time.
 .PHONY: test
-test: $(DEV) ## everything that checks the project
+test: $(DEV) ## run all checks and tests
 	@$(MAKE) --no-print-directory --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) lint types parse governance test-examples
 	@$(MAKE) --no-print-directory pytest
 
 .PHONY: lint
-lint: lint-python lint-sql lint-yaml lint-seeds lint-docker workflows spelling ## layout, style and spelling of Python, SQL, YAML, seeds, Dockerfile, workflows and words (make fix mends what is safe)
+lint: lint-python lint-sql lint-yaml lint-seeds lint-docker workflows spelling ## check layout, style and spelling of Python, SQL, YAML, seeds, Dockerfile and workflows (make fix fixes what is safe)
 
 .PHONY: lint-python
 lint-python: $(DEV)
@@ -131,7 +131,7 @@ lint-yaml: $(DEV)
 	$(BIN)/yamllint --strict .
 
 .PHONY: workflows
-workflows: $(DEV) ## the workflows and issue forms in .github/: their form, and what would make them unsafe
+workflows: $(DEV) ## check the schema and security of workflows and issue forms in .github/
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
@@ -146,54 +146,54 @@ lint-docker: $(DEV)
 	$(BIN)/hadolint Dockerfile
 
 .PHONY: spelling
-spelling: $(DEV) ## British spelling, and slips of the pen
+spelling: $(DEV) ## check British spelling and typos
 	$(BIN)/typos || { echo "Write it as proposed (make fix does in Markdown); a name that others gave goes into typos.toml, with its reason"; exit 1; }
 
 .PHONY: types
-types: $(DEV) ## types of the Python code
+types: $(DEV) ## check the types of the Python code
 	$(BIN)/ty check --error-on-warning palette.py common convex docsite extract governance publish benchmarks seeds tests
 
 .PHONY: parse
-parse: $(DEV) ## the dbt project, with deprecations as errors
+parse: $(DEV) ## parse the dbt project, with deprecations as errors
 	DBT_TARGET_PATH="$${DBT_TARGET_PATH:-target}/parse" $(DBT) --quiet parse --no-partial-parse --warn-error-options '{"error": ["Deprecations"]}'
 
 .PHONY: governance
-governance: $(DEV) ## the conventions of the dbt project, each with how to mend it (report: target/governance/report.md)
+governance: $(DEV) ## check the conventions of the dbt project; each breach with its fix (report: target/governance/report.md)
 	$(BIN)/python -m governance
 
 .PHONY: pytest
-# Three workers on two cores, for many tests wait for something. By name: in xdist's order, by number of tests, the slow
-# ones come last, and one worker waits for the others.
-pytest: $(DEV) judges $(POLARS) unzip chromium ## the tests: landing, counting, and a full build on messy data
+# Three workers on two cores, since many tests wait. In order of name: in xdist's order, by number of tests, the slow
+# ones would run last, and alone.
+pytest: $(DEV) judges $(POLARS) unzip chromium ## run the Python tests: landing, counting, publishing, and full builds on messy data
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-# The browser that the docs site is tested in. Where it can't be had, those tests are skipped and say so.
+# The browser for the tests of the docs site. If it can't be installed, those tests are skipped and say so.
 ifeq ($(value CHROMIUM),)
 CHROMIUM = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 endif
 export CHROMIUM
 
 .PHONY: chromium
-chromium: ## Chromium, by apt-get where that is possible (CHROMIUM=PATH names another)
+chromium: ## install Chromium by apt-get if possible (CHROMIUM=PATH names another)
 	@if [ -z "$(CHROMIUM)" ] && [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
 		{ apt-get install -qq -y --no-install-recommends chromium || \
 			{ apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; }; } > /dev/null 2>&1; fi
 	@command -v "$${CHROMIUM:-chromium}" > /dev/null || \
-		echo "no Chromium: the docs site isn't looked at in a browser; install the package chromium, or name one with CHROMIUM="
+		echo "no Chromium: the docs site isn't tested in a browser; install the package chromium, or name one with CHROMIUM="
 
 .PHONY: test-docs
-test-docs: $(DEV) chromium ## the docs site alone, in a browser; screenshots in site-screenshots/
+test-docs: $(DEV) chromium ## test the docs site in a browser; screenshots in site-screenshots/
 	@command -v "$${CHROMIUM:-chromium}" > /dev/null
 	$(BIN)/pytest tests/python/test_docsite.py tests/python/test_docsite_browser.py
 
-# Three judges that this project didn't write. Where one can't be had, its tests are skipped and say so.
+# Three implementations that others wrote, to compare with. If one can't be installed, its tests are skipped and say so.
 CONTRACT := tests/contract/build/schema.json
 VALUES := tests/convex_values/node_modules/.package-lock.json
 AIRBYTE := .venv-airbyte/.installed
 
 .PHONY: judges
-judges: $(if $(shell command -v npm),$(CONTRACT) $(VALUES)) $(AIRBYTE) ## Convex's types and encoder, and a client that others wrote: they judge the tests
-	@$(if $(shell command -v npm),,echo "no npm: Convex's types and encoder will judge nothing; install Node.js 20 or later")
+judges: $(if $(shell command -v npm),$(CONTRACT) $(VALUES)) $(AIRBYTE) ## install what tests compare with: Convex's types and encoder, and airbyte-source-convex
+	@$(if $(shell command -v npm),,echo "no npm: the tests with Convex's types and encoder are skipped; install Node.js 20 or later")
 
 $(CONTRACT): $(addprefix tests/contract/,package-lock.json contract.ts make-schema.mjs)
 	npm --prefix tests/contract ci --silent --ignore-scripts
@@ -208,35 +208,35 @@ $(AIRBYTE): requirements/airbyte.txt | $(BIN)/python
 	@if $(BIN)/python -c 'import sys; sys.exit(sys.version_info >= (3, 12))'; then \
 		$(BIN)/python -m venv $(@D) && \
 		$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes -r $<; \
-	else echo "Python 3.12 or later: airbyte-source-convex will judge nothing; it runs on 3.9 to 3.11"; fi
+	else echo "Python 3.12 or later: the tests with airbyte-source-convex are skipped; it runs on 3.9 to 3.11"; fi
 	@touch $@
 
-# A peer of the weighted consensus. It takes 25 s and 400 MB to install, so only `make labels` has it.
+# For comparison with the weighted consensus. It takes 25 s and 400 MB to install, so only `make labels` uses it.
 CROWDKIT := .venv-crowdkit/.installed
 
 .PHONY: labels
-labels: $(RUNTIME) $(CROWDKIT) ## the weighted consensus on votes with known answers, beside crowd-kit's methods (LABELS=folder of CSV files)
+labels: $(RUNTIME) $(CROWDKIT) ## compare the weighted consensus with crowd-kit's methods on votes with known answers (LABELS=DIR of CSV files)
 	$(if $(LABELS),,$(error name a folder of labelled votes: make labels LABELS=DIR, see benchmarks/labels.py))
 	PYTHONPATH=. $(BIN)/python -m benchmarks.labels '$(LABELS)'
 
 .PHONY: simulate
-simulate: $(DEV) ## the weighted consensus beside the majority, on drawn votes, with and without shared mistakes (PALETTES="25 100 500 2000", WORLDS=20)
+simulate: $(DEV) ## compare the weighted consensus with the majority on random votes, with and without shared mistakes (PALETTES="25 100 500 2000", WORLDS=20)
 	PYTHONPATH=. $(BIN)/python -m benchmarks.simulate --palettes $(or $(PALETTES),25 100 500 2000) --worlds $(or $(WORLDS),20)
 
 $(CROWDKIT): requirements/crowdkit.txt | $(BIN)/python
 	@rm -rf $(@D)
 	@$(BIN)/python -m venv $(@D)
 	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes -r $< && touch $@ || \
-		{ rm -rf $(@D); echo "no crowd-kit: it could not be installed, and judges nothing"; }
+		{ rm -rf $(@D); echo "no crowd-kit: it could not be installed, and is left out"; }
 
-# A consumer of its own: a Convex app, and a Node script, on what a build of the sample publishes.
+# A Convex app and a Node script, on the release of a build of the sample.
 EXAMPLE := examples/convex
 EXAMPLE_DATA := $(EXAMPLE)/build$(APART)
 EXAMPLE_SETTINGS = RAW_DIR=$(EXAMPLE_DATA)/raw DUCKDB_PATH=$(EXAMPLE_DATA)/build.duckdb PUBLISH_DIR=$(EXAMPLE_DATA)/published \
 	DBT_TARGET_PATH=$(EXAMPLE_DATA)/target DBT_LOG_PATH=$(EXAMPLE_DATA)/logs
 
 .PHONY: test-examples
-test-examples: $(if $(shell command -v npm),$(EXAMPLE)/node_modules/.package-lock.json $(EXAMPLE_DATA)/.published) ## the example app in examples/convex: types, and tests on what is published
+test-examples: $(if $(shell command -v npm),$(EXAMPLE)/node_modules/.package-lock.json $(EXAMPLE_DATA)/.published) ## check the types of the example app in examples/convex, and test it on a release of the sample
 	@$(if $(shell command -v npm),,echo "no npm: the example app isn't tested; install Node.js 20 or later")
 	$(if $(shell command -v npm),npm --prefix $(EXAMPLE) run --silent types)
 	$(if $(shell command -v npm),$(EXAMPLE_SETTINGS) npm --prefix $(EXAMPLE) test --silent)
@@ -253,12 +253,12 @@ $(EXAMPLE_DATA)/.published: sample/convex-export.zip dbt_project.yml profiles.ym
 	$(EXAMPLE_SETTINGS) $(BIN)/python -m publish
 	@touch $@
 
-# DuckDB's oldest version that is promised and its newest one ask what is published: 20 MB each, so not in `make test`.
+# The oldest supported DuckDB and the newest read a release: 20 MB each, so not in `make test`.
 READERS := $(foreach age,oldest newest,.venv-readers-$(age)/.installed)
 RELEASED := $(EXAMPLE_DATA)/published/current/palettes.duckdb
 
 .PHONY: test-readers
-test-readers: $(RUNTIME) $(READERS) $(EXAMPLE_DATA)/.published ## what is published, read by the oldest DuckDB and the newest, in sessions of all kinds
+test-readers: $(RUNTIME) $(READERS) $(EXAMPLE_DATA)/.published ## read a release with the oldest supported DuckDB and the newest, in sessions of all kinds
 	@expected=$$($(BIN)/python tests/readers.py $(RELEASED)) && \
 		for age in oldest newest; do .venv-readers-$$age/bin/python tests/readers.py $(RELEASED) $$expected || exit 1; done
 
@@ -269,7 +269,7 @@ test-readers: $(RUNTIME) $(READERS) $(EXAMPLE_DATA)/.published ## what is publis
 	@touch $@
 
 .PHONY: fix
-fix: $(DEV) ## mend layout, style and spelling where that is safe
+fix: $(DEV) ## fix layout, style and spelling where that is safe
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 	$(BIN)/python seeds/check.py --fix
@@ -277,15 +277,15 @@ fix: $(DEV) ## mend layout, style and spelling where that is safe
 	find . -name '*.md' -not -path '*/node_modules/*' -not -path './.venv*' | xargs $(BIN)/typos --write-changes --force-exclude || true
 	@echo "make lint shows what is left"
 
-# They mend white space, the place of a comma and the case of keywords, never what a query says. A misspelt word in code may
-# be a name, so words are mended in Markdown only.
+# They fix white space, the place of commas and the case of keywords, never the meaning of a query. A misspelt word in code may
+# be a name, so words are fixed in Markdown only.
 SAFE_SQL_RULES := LT01,LT02,LT03,LT04,LT06,LT07,LT08,LT09,LT10,LT11,LT12,LT13,LT15,CP01
 
-# What `make bench` measures beside: where one can't be had, it is left out, and a line says so.
+# What `make bench` compares with. If it can't be installed, it is left out, and a line says so.
 POLARS := .venv-polars/.installed
 
 .PHONY: polars
-polars: $(POLARS) ## polars, in an environment of its own: a peer of make bench
+polars: $(POLARS) ## install polars in an environment of its own, for make bench
 
 $(POLARS): requirements/polars.txt | $(BIN)/python
 	@rm -rf $(@D)
@@ -294,7 +294,7 @@ $(POLARS): requirements/polars.txt | $(BIN)/python
 		{ rm -rf $(@D); echo "no polars: it could not be installed, and is left out"; }
 
 .PHONY: unzip
-unzip: ## unzip, by apt-get where that is possible: a peer of make bench
+unzip: ## install unzip by apt-get if possible, for make bench
 	@if ! command -v unzip > /dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
 		{ apt-get install -qq -y --no-install-recommends unzip || \
 			{ apt-get update -qq && apt-get install -qq -y --no-install-recommends unzip; }; } > /dev/null 2>&1 || true; fi
@@ -302,43 +302,43 @@ unzip: ## unzip, by apt-get where that is possible: a peer of make bench
 BENCH_RESULTS = $(if $(RESULTS),--results '$(RESULTS)')
 
 .PHONY: bench
-bench: $(RUNTIME) $(POLARS) unzip ## time and memory of every stage, beside peers, into benchmarks/results.md (SCALE="5000 40000" palettes, RUNS=3)
+bench: $(RUNTIME) $(POLARS) unzip ## measure time and memory of every stage and of alternatives, into benchmarks/results.md (SCALE="5000 40000" palettes, RUNS=3)
 	$(BIN)/python -m benchmarks.bench --palettes $(or $(SCALE),5000 40000) --runs $(or $(RUNS),3) $(BENCH_RESULTS)
 
 .PHONY: bench-growth
-bench-growth: $(RUNTIME) unzip ## how time and memory grow, into benchmarks/results.md (SCALE="5000 10000 20000 40000 80000" palettes, RUNS=1)
+bench-growth: $(RUNTIME) unzip ## measure how time and memory grow, into benchmarks/results.md (SCALE="5000 10000 20000 40000 80000" palettes, RUNS=1)
 	$(BIN)/python -m benchmarks.growth --palettes $(or $(SCALE),5000 10000 20000 40000 80000) --runs $(or $(RUNS),1) $(BENCH_RESULTS)
 
 .PHONY: bench-changes
-bench-changes: $(RUNTIME) ## what a build costs after a sync, into benchmarks/results.md (SCALE=40000, RUNS=3)
+bench-changes: $(RUNTIME) ## measure a build after a sync, into benchmarks/results.md (SCALE=40000, RUNS=3)
 	$(BIN)/python -m benchmarks.changes --palettes $(or $(SCALE),40000) --runs $(or $(RUNS),3) $(BENCH_RESULTS)
 
 .PHONY: bench-queries
-bench-queries: $(RUNTIME) ## time of the table functions, with a build's rows copied up to SCALE palettes (SCALE=40000, RUNS=15)
+bench-queries: $(RUNTIME) ## measure the table functions, with a build's rows copied up to SCALE palettes (SCALE=40000, RUNS=15)
 	PYTHONPATH=. $(BIN)/python benchmarks/queries.py --palettes $(or $(SCALE),40000) --runs $(or $(RUNS),15)
 
 .PHONY: bench-startup
-bench-startup: $(RUNTIME) ## time of dbt build on the sample after an edit of one model (RUNS=5)
+bench-startup: $(RUNTIME) ## measure dbt build on the sample after an edit of one model (RUNS=5)
 	$(BIN)/python -m benchmarks.start_up --runs $(or $(RUNS),5)
 
 .PHONY: bench-sync
-bench-sync: $(RUNTIME) $(AIRBYTE) ## documents per second of a sync, beside airbyte-source-convex (DOCUMENTS=1000000, RUNS=3)
+bench-sync: $(RUNTIME) $(AIRBYTE) ## measure a sync beside airbyte-source-convex (DOCUMENTS=1000000, RUNS=3)
 	PYTHONPATH=.:tests $(BIN)/python -m benchmarks.sync_speed --documents $(or $(DOCUMENTS),1000000) --runs $(or $(RUNS),3)
 
 .PHONY: bench-upkeep
-bench-upkeep: $(RUNTIME) ## time and memory of folding runs, and of many small ones (DOCUMENTS=300000, SMALL_RUNS=1000)
+bench-upkeep: $(RUNTIME) ## measure compacting runs, and many small ones (DOCUMENTS=300000, SMALL_RUNS=1000)
 	PYTHONPATH=. $(BIN)/python -m benchmarks.raw_zone_upkeep --build --documents $(or $(DOCUMENTS),300000) --small-runs $(or $(SMALL_RUNS),1000)
 
 .PHONY: soak
-soak: $(DEV) ## a sync under constant change, faults and SIGKILL: nothing is lost (KILLS=200, SEED=1, OLDER_API=1)
+soak: $(DEV) ## test a sync under constant change, faults and SIGKILL (KILLS=200, SEED=1, OLDER_API=1)
 	PYTHONPATH=.:tests $(BIN)/python tests/soak.py --kills $(or $(KILLS),200) --seed $(or $(SEED),1) $(if $(OLDER_API),--older-api)
 
 .PHONY: soak-builds
-soak-builds: $(DEV) ## random histories of a project: what a build keeps is what a build of everything makes (HISTORIES=20)
+soak-builds: $(DEV) ## test incremental builds against full builds over random histories (HISTORIES=20)
 	HISTORIES=$(or $(HISTORIES),20) $(BIN)/pytest tests/python/test_builds_by_change.py
 
 .PHONY: soak-publish
-soak-publish: $(DEV) ## readers of what is published and pushed, while publishers and pushers are killed (PUBLISHES=20, KILLS=20, SEED=1)
+soak-publish: $(DEV) ## test readers of releases and pushes while publishers and pushers are killed (PUBLISHES=20, KILLS=20, SEED=1)
 	PYTHONPATH=.:tests:tests/python $(BIN)/python tests/python/publish_soak.py --publishes $(or $(PUBLISHES),20) --kills $(or $(KILLS),20) --seed $(or $(SEED),1)
 
 .PHONY: lock

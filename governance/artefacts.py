@@ -40,7 +40,7 @@ def _dbt(*arguments: str) -> None:
     finally:
         DuckDBConnectionManager.close_all_connections()  # it would keep others out until this process ends
     if not result.success:
-        raise CommandError(f"dbt {arguments[0]} failed on tables without rows; mend what it says above first")
+        raise CommandError(f"dbt {arguments[0]} failed on tables without rows; fix what it says above first")
 
 
 @contextmanager

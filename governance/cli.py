@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     print(text)
     if broken := sum(bool(rule.breaches) for rule in rules):
-        print(f"governance: {broken} rules are broken; mend what is listed above", file=sys.stderr)
+        print(f"governance: {broken} rules are broken; fix what is listed above", file=sys.stderr)
         return 1
     return 0
 

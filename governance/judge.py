@@ -28,11 +28,11 @@ class Breach:
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule, how to mend what breaks it, how many things were looked at, and what breaks it."""
+    """A rule, how to fix a breach, how many things were looked at, and what breaks it."""
 
     check: str
     says: str
-    mend: str
+    fix: str
     looked_at: int
     breaches: tuple[Breach, ...]
 
@@ -74,13 +74,13 @@ def _rules(config: dict[str, Any], results: list[dict[str, Any]]) -> list[Rule]:
     for category in CATEGORIES:
         for index, check in enumerate(config[category]):
             found = of_rule.get((check["name"], index), [])
-            says, _, mend = check["description"].partition(" Mend: ")
+            says, _, fix = check["description"].partition(" Fix: ")
             breaches = tuple(
                 Breach(one["file_path"], one["failure_message"].removeprefix(f"{check['description']} - "))
                 for one in found
                 if one["outcome"] != "success"
             )
-            rules.append(Rule(check["name"], says, mend, len(found), breaches))
+            rules.append(Rule(check["name"], says, fix, len(found), breaches))
     return rules
 
 

@@ -26,7 +26,7 @@ def report(rules: Sequence[Rule], described: Sequence[Described]) -> str:
         *(f"| {kind:<26} | {there:>6} | {have:>9} |" for kind, have, there in [*described, _total(described)]),
     ]
     for rule in broken:
-        lines += ["", f"## Broken: {rule.says}", "", f"To mend: {rule.mend}", ""]
+        lines += ["", f"## Broken: {rule.says}", "", f"To fix: {rule.fix}", ""]
         lines += [f"* {f'{breach.file}: ' if breach.file else ''}{breach.problem}" for breach in rule.breaches]
     return "\n".join([*lines, ""])
 

@@ -1,7 +1,7 @@
 """palettes.duckdb and parquet/: the public relations of a build, in files of their own.
 
 The marts keep their contract: types, not-null constraints and descriptions. A mart that is a view stays one, since
-what it joins is an eighth of the size of what it shows (`tag_values`, docs/decisions/0006-the-published-set.md); the
+what it joins is an eighth of the size of what it shows (`tag_values`, docs/decisions/0006-releases.md); the
 tables that it reads go along in the schema `internal`. So do those that a function reads.
 """
 

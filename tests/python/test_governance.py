@@ -60,7 +60,7 @@ def test_every_rule_holds_in_the_project_and_looks_at_something(artefacts: Path)
     rules = judge(artefacts)
     assert [rule for rule in rules if rule.breaches] == []
     assert [rule.says for rule in rules if rule.looked_at == 0] == []
-    assert [rule.says for rule in rules if not rule.says or not rule.mend] == []
+    assert [rule.says for rule in rules if not rule.says or not rule.fix] == []
 
 
 # Wrong edits
@@ -217,7 +217,7 @@ EDITS = [
         "`top_tags` reads `stg_convex__palettes`",
     ),
     Edit(
-        "Each model has a page of its own",
+        "Each model has a properties file of its own",
         lambda e: e.node("tag_totals").update(patch_path="palette_analytics://models/marts/schema.yml"),
         "models/marts/frequency/tag_totals.yml",
     ),
@@ -254,7 +254,7 @@ EDITS = [
     Edit(
         "Every argument of a macro or generic test is described",
         lambda e: e.node("test_between", "macro")["arguments"].pop(),
-        "takes (model, column_name, minimum, maximum), and its page says (model, column_name, minimum)",
+        "takes (model, column_name, minimum, maximum), and its properties file says (model, column_name, minimum)",
     ),
     Edit(
         "Every argument of a macro or generic test is described",
@@ -303,7 +303,7 @@ EDITS = [
     ),
     Edit("A model is one query", lambda e: e.node("tag_values").update(raw_code="select 1 as one;"), "tag_values"),
     Edit(
-        "A model past 80 lines",
+        "A model has no more than 80 lines",
         lambda e: e.node("int_tags").update(raw_code=e.node("int_tags")["raw_code"] + "\n" * 80),
         "int_tags",
     ),
@@ -313,13 +313,17 @@ EDITS = [
     Edit("No unused macro", Edited.add_macro, "forgotten"),
     Edit("No unused doc() block", Edited.add_doc_block, "forgotten"),
     Edit(
-        "Every column that a model makes is on its page",
+        "Every column that a model makes is in its properties file",
         lambda e: e.made("int_tags").update(surprise=A_COLUMN),
         "surprise",
     ),
-    Edit("A page names only columns that the model makes", lambda e: e.made("int_tags").pop("tag_class"), "tag_class"),
     Edit(
-        "Every column of a seed's .csv is on its page",
+        "A properties file names only columns that the model makes",
+        lambda e: e.made("int_tags").pop("tag_class"),
+        "tag_class",
+    ),
+    Edit(
+        "Every column of a seed's .csv is in its properties file",
         lambda e: e.made("synonyms", "seed").update(surprise=A_COLUMN),
         "surprise",
     ),
@@ -336,7 +340,7 @@ EDITS = [
         "A column named …_count is an integer", lambda e: e.retype("palettes", "result_count", "DOUBLE"), "result_count"
     ),
 ]
-IN_FILES = "A model's page sets only what differs from its folder."  # a rule that reads the page itself, tested below
+IN_FILES = "A model's properties file sets only what differs from its folder."  # read from the file, tested below
 
 
 def broken_by(edit: Edit, told: tuple[dict[str, Any], dict[str, Any]], directory: Path) -> list[Rule]:
@@ -356,7 +360,7 @@ def test_a_wrong_edit_breaks_its_rule_and_no_other(
     (rule,) = [rule for rule in broken if rule.says.startswith(edit.rule)]
     assert {one.says for one in broken} - {rule.says} == edit.also_breaks
     assert any(edit.names in breach.problem for breach in rule.breaches)
-    assert f"To mend: {rule.mend}" in report(broken, [])
+    assert f"To fix: {rule.fix}" in report(broken, [])
 
 
 @pytest.mark.parametrize(
@@ -377,7 +381,7 @@ def test_words_that_look_like_a_breach_are_none(
 
 def test_every_rule_has_a_wrong_edit() -> None:
     config = yaml.safe_load((PROJECT / "dbt-bouncer.yml").read_text(encoding="utf-8"))
-    rules = {one["description"].partition(" Mend: ")[0] for one in config["manifest_checks"] + config["catalog_checks"]}
+    rules = {one["description"].partition(" Fix: ")[0] for one in config["manifest_checks"] + config["catalog_checks"]}
     assert {rule for rule in rules if not any(rule.startswith(edit.rule) for edit in EDITS)} == {IN_FILES}
 
 
@@ -429,14 +433,14 @@ def test_what_nobody_described_is_counted(told: tuple[dict[str, Any], dict[str, 
     assert missing == {"columns of models": 2, "arguments of generic tests": 1}
 
 
-def test_the_report_says_what_is_broken_where_and_how_to_mend_it(
+def test_the_report_says_what_is_broken_where_and_how_to_fix_it(
     told: tuple[dict[str, Any], dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(PROJECT)
     edit = next(one for one in EDITS if one.rule == "Only staging reads sources")
     text = report(broken_by(edit, told, tmp_path), coverage(*told))
     assert "## Broken: Only staging reads sources." in text
-    assert "To mend: have the model ref() the stg_convex__ model of that source" in text
+    assert "To fix: have the model ref() the stg_convex__ model of that source" in text
     assert "models/marts/frequency/tag_totals.sql: `tag_totals`" in text
     assert "together: 100 %" in text
 

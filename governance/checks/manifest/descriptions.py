@@ -49,7 +49,7 @@ def check_macro_argument_descriptions(macro: Any) -> None:
     taken = [argument.name for argument in defined.args]
     written = [argument.name for argument in macro.arguments or []]
     if taken != written:
-        fail(f"`{macro.name}` takes ({', '.join(taken)}), and its page says ({', '.join(written)}).")
+        fail(f"`{macro.name}` takes ({', '.join(taken)}), and its properties file says ({', '.join(written)}).")
     _fail_for(macro.name, [one.name for one in macro.arguments or [] if not (one.description or "").strip()])
 
 
