@@ -31,9 +31,11 @@ NOT_OURS = shutil.ignore_patterns(
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A copy of the project that uses this environment; files keep their times, so nothing is installed anew."""
+    """A copy of the project that uses this environment. Its locks are older than that, so make installs nothing."""
     project = tmp_path / "project"
     shutil.copytree(PROJECT, project, ignore=NOT_OURS)
+    for path in (*(project / "requirements").iterdir(), project / "pyproject.toml", project / "palette.py"):
+        os.utime(path, (0, 0))
     (project / ".venv").symlink_to(sys.prefix)
     subprocess.run(["git", "init", "--quiet"], cwd=project, check=True)
     return project
