@@ -72,12 +72,12 @@ build: $(RUNTIME) ## build, test and publish the warehouse, from the landed data
 	@$(BIN)/python -m publish.summary
 
 .PHONY: diff
-diff: $(RUNTIME) ## the rows that your edit changes: built and compared with what is published, not published (LIMIT=3, MARKDOWN=1, SELECT=synonyms+, SET=…)
+diff: $(RUNTIME) ## the rows that your edit changes: built and compared with what is published, not published (LIMIT=3, MARKDOWN=1, SELECT=synonyms+, RENAMES=docs/renames.csv, SET=…)
 	@$(BIN)/python seeds/check.py >&2
 	@$(BIN)/python -m publish.sample
 	@$(BIN)/python -m extract load --if-empty sample/convex-export.zip >&2
 	@$(WITH_ENV) $(DBT) --quiet build $(if $(SELECT),--select '$(SELECT)') >&2
-	@$(BIN)/python -m publish diff $(if $(LIMIT),--limit $(LIMIT)) $(if $(MARKDOWN),--markdown) $(SET)
+	@$(BIN)/python -m publish diff $(if $(LIMIT),--limit $(LIMIT)) $(if $(MARKDOWN),--markdown) --renames $(or $(RENAMES),docs/renames.csv) $(SET)
 
 .PHONY: sync
 sync: $(RUNTIME) ## land what has changed in the Convex deployment (CONVEX_URL, CONVEX_DEPLOY_KEY)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import timedelta
+from pathlib import Path
 from typing import NoReturn
 
 import msgspec
@@ -31,6 +32,7 @@ from publish.diff import compare
 from publish.diff_report import as_json, as_markdown, print_text
 from publish.push import KEYS, Options, Pushed, push
 from publish.release import Published, publish
+from publish.renames import RENAMES, read_renames
 
 DESCRIPTION = f"""\
 Publish the last dbt build, if every model, seed and test of it passed on what the raw zone holds now.
@@ -71,6 +73,11 @@ functions that came, went or changed, and the rows that did, by the columns that
 a build id or a directory; without it, the current set. The first line tells what changes for the app: in the tables
 that an exposure of type application names. Nothing is published, and nothing is built: make diff does both steps, dbt
 build and this.
+
+A set from before public names changed is compared under the names of today. docs/renames.csv, or the file of --renames,
+has them: table,column,value,new,reason. A line with a table only says what that table is called now, one with a column
+too what that column is, and one with a value too how that text is written in it. Old names stand on the left; the table
+* is each that has the column. A line that the set doesn't need changes nothing.
 
 The exit code is 0 with or without differences; with --exit-code it is 1 if there is any, as git diff has it.
 
@@ -152,6 +159,9 @@ def _parser() -> argparse.ArgumentParser:
         "--limit", type=_not_negative, default=3, metavar="N", help="show N rows of each kind of change (3)"
     )
     command.add_argument("--markdown", action="store_true", help="print it as Markdown, for a pull request")
+    command.add_argument(
+        "--renames", type=given_path, metavar="FILE", help=f"public names that have changed (default: {RENAMES})"
+    )
     command.add_argument("--exit-code", action="store_true", help="exit with 1 if anything differs")
     _add_shared(command, is_after_command=True)
     command = _command(commands, "console", "open a read-only SQL shell on a set", CONSOLE, _console)
@@ -286,8 +296,9 @@ def _verify(options: argparse.Namespace) -> int:
 
 def _diff(options: argparse.Namespace) -> int:
     zone, published = RawZone(raw_dir(None)), PublishedSets(publish_dir(options.publish_dir)).find(options.set)
+    renames = read_renames(Path(options.renames or RENAMES))
     with bars("publish") as (progress, _):
-        comparison = compare(target_path(), database_path(), zone, published, options.limit, progress)
+        comparison = compare(target_path(), database_path(), zone, published, options.limit, progress, renames)
     if options.json:
         print(as_json(comparison))
     elif options.markdown:

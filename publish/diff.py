@@ -19,7 +19,8 @@ from publish.build import Mart, audit, catalog_of, marts
 from publish.connection import limited_connection
 from publish.database import functions_and_views
 from publish.diff_rows import Change, Rows, compared_rows
-from publish.sql import is_same, without_catalog
+from publish.renames import Rename, new_columns, new_tables, new_values
+from publish.sql import is_same, with_names, without_catalog
 
 MEMORY_LIMIT = "4GB"
 """Two hashes of each row of the largest relation, before and after, fit in it at 40,000 palettes."""
@@ -80,6 +81,8 @@ class _Relation:
     description: str
     columns: dict[str, _Column]
     definition: str | None
+    rows: str
+    """What is selected from."""
 
 
 @dataclass(frozen=True)
@@ -96,12 +99,19 @@ class _Side:
 
 
 def compare(
-    target: Path, database: Path, zone: RawZone, published: Path, samples: int, progress: Progress
+    target: Path,
+    database: Path,
+    zone: RawZone,
+    published: Path,
+    samples: int,
+    progress: Progress,
+    renames: Sequence[Rename] = (),
 ) -> Comparison:
     """Hold what the last build made against a set, with up to `samples` rows of each kind of change.
 
-    `target` is where dbt leaves its results. The build needn't be whole; what keeps it from being published is noted.
-    Raises CommandError if either side can't be read.
+    A set with older public names is compared under those that `renames` give. `target` is where dbt leaves its results.
+    The build needn't be whole; what keeps it from being published is noted. Raises CommandError if either side can't be
+    read.
     """
     manifest, project = Manifest.read(published), artifacts(target)[1]
     models = marts(project)
@@ -119,6 +129,7 @@ def compare(
             notes = _notes(connection, manifest, target, database, build, zone)
             old = _side(connection, before, Path(folder))
             new = _as_published(_side(connection, build, Path(folder)), models)
+            old = _renamed(old, new, renames, notes)
             differences = _compared_relations(connection, old, new, models, samples, progress)
             differences += _compared_functions(old, new)
     except duckdb.Error as error:
@@ -191,7 +202,7 @@ def _side(connection: duckdb.DuckDBPyConnection, catalog: str, directory: Path) 
     views = {name for kind, name, _ in described if kind == "view"}
     made_of = functions_and_views(connection, catalog, views, directory)
     relations = {
-        name: _Relation(name, kind, comment, columns[name], made_of.get(f"VIEW {name}"))
+        name: _Relation(name, kind, comment, columns[name], made_of.get(f"VIEW {name}"), _of(catalog, name))
         for kind, name, comment in described
     }
     query = """
@@ -200,6 +211,48 @@ def _side(connection: duckdb.DuckDBPyConnection, catalog: str, directory: Path) 
     comments = connection.execute(query, [catalog]).fetchall()
     functions = {name: _Function(made_of.get(f"MACRO {name}", ""), comment) for name, comment in comments}
     return _Side(catalog, relations, functions)
+
+
+def _of(catalog: str, name: str) -> str:
+    return f"{quoted(catalog)}.main.{quoted(name)}"
+
+
+def _renamed(old: _Side, new: _Side, renames: Sequence[Rename], notes: list[str]) -> _Side:
+    """Return the side of a set under the names of today. What has another name now is noted."""
+    tables = new_tables(renames, old.relations | old.functions, new.relations | new.functions)
+    relations, all_names = {}, dict(tables)
+    columns_of: dict[tuple[str, str], list[str]] = {}
+    for was, relation in old.relations.items():
+        name = tables.get(was, was)
+        now = new.relations.get(name)
+        names = new_columns(renames, was, relation.columns, now.columns if now else {})
+        texts = [column for column, one in relation.columns.items() if one.data_type == "VARCHAR"]
+        values = {column: found for column in texts if (found := new_values(renames, was, column))}
+        for pair in names.items():
+            columns_of.setdefault(pair, []).append(name)
+        all_names |= names
+        rows = _under_new_names(relation, names, values) if names or values else relation.rows
+        columns = {names.get(column, column): one for column, one in relation.columns.items()}
+        definition = relation.definition and with_names(relation.definition, tables | names)
+        relations[name] = replace(relation, name=name, columns=columns, definition=definition, rows=rows)
+    functions = {
+        tables.get(name, name): replace(function, definition=with_names(function.definition, all_names))
+        for name, function in old.functions.items()
+    }
+    told = [f"{was} is {now}" for was, now in tables.items()]
+    told += [f"{was} is {now} in {', '.join(sorted(names))}" for (was, now), names in columns_of.items()]
+    if told:
+        notes.append(f"the set has older names and is compared under those of today: {'; '.join(told)}")
+    return _Side(old.catalog, relations, functions)
+
+
+def _under_new_names(relation: _Relation, names: dict[str, str], values: dict[str, dict[str, str]]) -> str:
+    columns = []
+    for was in relation.columns:
+        cases = "".join(f" when {literal(old)} then {literal(new)}" for old, new in values.get(was, {}).items())
+        value = f"case {quoted(was)}{cases} else {quoted(was)} end" if cases else quoted(was)
+        columns.append(f"{value} as {quoted(names.get(was, was))}")
+    return f"(select {', '.join(columns)} from {relation.rows})"
 
 
 def _as_published(build: _Side, models: Sequence[Mart]) -> _Side:
@@ -238,33 +291,33 @@ def _compared_relations(
         before, after, grain = old.relations.get(name), new.relations.get(name), grains.get(name, [])
         if before and after:
             aspects = _aspects(before, after)
-            queries = _shared(old, before, after), _shared(new, after, before)
+            queries = _shared(before, after), _shared(after, before)
             columns = [column for column in after.columns if column in before.columns]
             rows = compared_rows(connection, *queries, columns, grain, samples) if columns else Rows(0, 0)
             if aspects or rows:
                 found.append(Difference(after.kind, name, "changed", grain, aspects, rows))
         elif after:
-            count = _count(connection, new, name)
+            count = _count(connection, after)
             found.append(Difference(after.kind, name, "added", grain, [], Rows(0, count)))
         elif before:
-            count = _count(connection, old, name)
+            count = _count(connection, before)
             found.append(Difference(before.kind, name, "removed", [], [], Rows(count, 0)))
     progress("tables", len(names), len(names))
     return found
 
 
-def _shared(side: _Side, relation: _Relation, other: _Relation) -> str:
+def _shared(relation: _Relation, other: _Relation) -> str:
     """Return a query of the columns that both have; those that differ in type as text."""
     columns = []
     for name, column in relation.columns.items():
         if name in other.columns:
             is_same = column.data_type == other.columns[name].data_type
             columns.append(quoted(name) if is_same else f"{quoted(name)}::varchar as {quoted(name)}")
-    return f"select {', '.join(columns)} from {quoted(side.catalog)}.main.{quoted(relation.name)}"
+    return f"select {', '.join(columns)} from {relation.rows}"
 
 
-def _count(connection: duckdb.DuckDBPyConnection, side: _Side, name: str) -> int:
-    (count,) = connection.execute(f"select count(*) from {quoted(side.catalog)}.main.{quoted(name)}").fetchone() or (0,)
+def _count(connection: duckdb.DuckDBPyConnection, relation: _Relation) -> int:
+    (count,) = connection.execute(f"select count(*) from {relation.rows}").fetchone() or (0,)
     return count
 
 

@@ -1,14 +1,20 @@
 """SQL that is compared, and SQL that is made to fit another database."""
 
 import json
+import re
+from collections.abc import Mapping
 from itertools import accumulate, pairwise
 from typing import Any
 
 import duckdb
 
+from common.sql import quoted
+
 INTERNAL = "internal"
 """The schema of what public views and functions read."""
 SCHEMAS = ("main", INTERNAL)
+PLAIN = re.compile("[a-z_][a-z0-9_]*")
+"""A name that DuckDB writes without quotes."""
 
 
 def is_same(statement: str, other: str) -> bool:
@@ -64,6 +70,18 @@ def _words(statement: str) -> list[str]:
     starts = [start for start, _ in duckdb.tokenize(statement)]
     words = (statement[start:end].strip() for start, end in pairwise([*starts, len(statement)]))
     return [word if word.startswith("'") else word.lower() for word in words]
+
+
+def with_names(statement: str, names: Mapping[str, str]) -> str:
+    """Return a statement with other names for what it reads and makes. Texts stay as they are."""
+    starts = [*(start for start, _ in duckdb.tokenize(statement)), len(statement)]
+    renamed, place = "", 0
+    for start, end in pairwise(starts):
+        word = statement[start:end].strip()
+        if new := names.get(word.strip('"').replace('""', '"')):
+            renamed += statement[place:start] + (new if PLAIN.fullmatch(new) else quoted(new))
+            place = start + len(word)
+    return renamed + statement[place:]
 
 
 def without_catalog(statement: str, catalog: str) -> str:

@@ -3,10 +3,12 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from publish.cli import main
 from publish.diff import Aspect, Comparison, Difference, compare
 from publish.diff_report import as_json, as_markdown, print_text
 from publish.diff_rows import Row, Rows, compared_rows
+from publish.renames import Rename
 
 SAMPLE = PROJECT / "sample" / "convex-export.zip"
 SYNONYM = ("mood", "pensive", "calm")
@@ -46,9 +49,9 @@ class Edited:
     published: Path
     documents: list[str]
 
-    def compare(self, samples: int = ALL) -> Comparison:
+    def compare(self, samples: int = ALL, renames: Sequence[Rename] = ()) -> Comparison:
         zone = RawZone(self.place.raw_dir)
-        return compare(self.place.target, self.place.database, zone, self.published, samples, no_progress)
+        return compare(self.place.target, self.place.database, zone, self.published, samples, no_progress, renames)
 
 
 @pytest.fixture(scope="module")
@@ -268,6 +271,45 @@ def test_columns_descriptions_nulls_views_functions_and_other_runs_are_told(edit
     assert "prompt_version := NULL" in str(changed.before)
     assert "n := 5" in str(changed.after)
     assert "1 run" in comparison.notes[-1]
+
+
+def test_a_set_with_older_names_is_compared_under_those_of_today(
+    edited: Edited, comparison: Comparison, tmp_path: Path
+) -> None:
+    older = tmp_path / edited.published.name
+    shutil.copytree(edited.published, older)
+    (older / "palettes.duckdb").chmod(0o644)
+    with duckdb.connect(str(older / "palettes.duckdb")) as connection:
+        tables = """
+            select table_name from duckdb_columns() join duckdb_tables() using (schema_name, table_name)
+            where schema_name = 'main' and column_name = 'attribute' order by table_name
+        """
+        with_attribute = [table for (table,) in connection.execute(tables).fetchall()]
+        for table in with_attribute:
+            connection.execute(f"alter table {table} rename attribute to property")
+        connection.execute("""
+            alter table tag_totals rename tag to word;
+            update tag_totals set tag_class = 'unheard' where tag_class = 'unmapped';
+            alter table tag_totals rename to word_totals;
+            update palettes set image_url = 'x' where palette_seed = (select min(palette_seed) from palettes);
+            alter table palettes rename image_url to picture;
+        """)
+    renames = [
+        Rename("word_totals", "", "", "tag_totals", ""),
+        Rename("word_totals", "word", "", "tag", ""),
+        Rename("word_totals", "tag_class", "unheard", "unmapped", ""),
+        Rename("*", "property", "", "attribute", ""),
+        Rename("palettes", "picture", "", "image_url", ""),
+    ]
+    assert edited.compare(renames=renames) == comparison  # which has today's names
+    found = replace(edited, published=older).compare(renames=renames)
+    (palettes,) = (one for one in found.differences if one.name == "palettes")
+    assert (palettes.aspects, palettes.rows.changed_columns) == ([], {"image_url": 1})
+    assert [one for one in found.differences if one != palettes] == comparison.differences
+    *notes, note = found.notes
+    assert notes == comparison.notes
+    assert "word_totals is tag_totals; property is attribute in" in note
+    assert all(table in note for table in with_attribute if table != "word_totals")
 
 
 # Rows

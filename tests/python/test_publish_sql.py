@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from publish.database import functions_and_views
-from publish.sql import is_same, without_catalog
+from publish.sql import is_same, with_names, without_catalog
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,14 @@ from publish.sql import is_same, without_catalog
 )
 def test_a_statement_names_no_database(statement: str, expected: str | None) -> None:
     assert without_catalog(statement, "build") == (expected or statement)
+
+
+def test_a_statement_gets_other_names() -> None:
+    names = {"old": "new", "n": "odd name"}
+    statement = "create macro f(n) as table (select old.n, 'old n', older from main.\"old\")"
+    expected = 'create macro f("odd name") as table (select new."odd name", \'old n\', older from main.new)'
+    assert with_names(statement, names) == expected
+    assert with_names(statement, {}) == statement
 
 
 def made(directory: Path, number: int, statements: list[str]) -> list[str]:
