@@ -6,7 +6,6 @@
 <publish_dir>/.lock                  held by the one process that publishes
 """
 
-import fcntl
 import re
 import shutil
 from collections.abc import Generator
@@ -14,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from common.errors import CommandError
-from common.files import sync_to_disk
+from common.files import atomic_directory, locked, sync_to_disk
 from common.paths import path_of
 from common.settings import setting
 from palette import given_path
@@ -72,18 +71,8 @@ class PublishedSets:
 
     @contextmanager
     def lock(self) -> Generator[None]:
-        """Hold the lock, which the system lets go of when the process ends, and clear what a crash has left.
-
-        Raises CommandError if another process holds it.
-        """
-        self.directory.mkdir(parents=True, exist_ok=True)
-        with (self.directory / ".lock").open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise CommandError(
-                    f"another process is publishing to {self.directory}: wait until it is done, then try again"
-                ) from error
+        """Hold the lock, and clear what a crash has left. Raises CommandError if another process holds it."""
+        with locked(self.directory / ".lock", "PUBLISH_DIR"):
             shutil.rmtree(self._incoming, ignore_errors=True)
             try:
                 yield
@@ -93,15 +82,11 @@ class PublishedSets:
     @contextmanager
     def new(self, build_id: str) -> Generator[Path]:
         """Write a set: visible, whole and on disk when the block ends, gone without a trace when it raises."""
-        directory = self._incoming / build_id
-        directory.mkdir(parents=True)
-        yield directory
-        for path in (*directory.rglob("*"), directory):
-            if path.is_file():
-                path.chmod(path.stat().st_mode & ~0o222)  # nobody changes it by opening it
-            sync_to_disk(path)
-        directory.rename(self.directory / build_id)
-        sync_to_disk(self.directory)
+        with atomic_directory(self.directory / build_id, self._incoming) as directory:
+            yield directory
+            for path in directory.rglob("*"):
+                if path.is_file():
+                    path.chmod(path.stat().st_mode & ~0o222)  # nobody changes it by opening it
 
     def switch(self, build_id: str) -> None:
         """Make a set the current one, in one step."""

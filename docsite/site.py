@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
+from common.files import atomic_directory
 from docsite.dbt_docs import write_dbt_docs
 from docsite.documents import Document, decisions, read_documents
 from docsite.lineage import ColumnName, Lineage, read_lineage, write_graph
@@ -39,10 +40,7 @@ def write_site(root: Path, target: Path, published: Path, out: Path, sample_rows
     CommandError where one of them can't be read; then the old site stays.
     """
     project = read_project(target)
-    new = out.with_name(f".{out.name}.new")
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(parents=True)
-    try:
+    with atomic_directory(out, out.with_name(f".{out.name}.new")) as new:
         with PublishedSet(published) as data:
             samples = {table.name: data.sample(table, sample_rows) for table in project.tables}
             returned = {function.unique_id: data.returned(function) for function in project.functions}
@@ -60,9 +58,6 @@ def write_site(root: Path, target: Path, published: Path, out: Path, sample_rows
         write_dbt_docs(project, target, new / "dbt" / "index.html")
         write_graph(lineage, new / "lineage" / "index.html")
         shutil.rmtree(out, ignore_errors=True)
-        new.rename(out)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
     return Site(len(pages) + 2, [f"lineage: {error}" for error in lineage.errors])
 
 

@@ -13,13 +13,14 @@ import duckdb
 import pyarrow as pa
 
 from common.errors import CommandError, first_line, raise_if_interrupted
+from common.files import Busy
 from common.limits import limits
 from common.paths import as_pattern
 from common.progress import Progress, no_progress
 from common.raw_zone import RunSummary, Source
 from convex.tables import TableName
 from extract.documents import DOCUMENT_SCHEMA
-from extract.landing import REJECTED_FILE, LandingZone, RunWriter, TableWriter, ZoneBusy
+from extract.landing import REJECTED_FILE, LandingZone, RunWriter, TableWriter
 
 BATCH_ROWS = 20_000
 MEMORY_LIMIT = "1GB"
@@ -113,7 +114,7 @@ def keep_small(
     if not after:
         return None
     written = None
-    with suppress(ZoneBusy):  # what lands next comes here again
+    with suppress(Busy):  # what lands next comes here again
         written = _fold(zone, lambda standing: newest_small(standing) if len(standing) > after else [], progress)
         with zone.lock():
             _delete_shadowed(zone, keep)

@@ -1,13 +1,12 @@
 """Landing: runs are written to the raw zone, and each is made visible by one atomic rename."""
 
-import fcntl
 import json
 import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from common.errors import CommandError
-from common.files import fingerprint, sync_to_disk
+from common.files import atomic_directory, fingerprint, locked
 from common.raw_zone import REJECTED_FILE, RUN_FILE, RUN_ID, RawZone, Reason, RunSummary, Source, TableSummary
 from convex.tables import TableName
 from extract.documents import DOCUMENT_SCHEMA, as_binaries
@@ -52,10 +51,6 @@ REJECTED_SCHEMA = pa.schema(
 )
 
 
-class ZoneBusy(CommandError):
-    """Another process holds the lock."""
-
-
 class LandingZone(RawZone):
     """The raw zone, for those who write to it."""
 
@@ -88,60 +83,33 @@ class LandingZone(RawZone):
         """Write a run: visible when the block ends, gone without a trace when it raises.
 
         Raises CommandError if the disk refuses, or a table would lose most of its rows that `allow_shrink` doesn't
-        name; and ZoneBusy if another process is writing to the zone; with `waits`, waits until that one is done.
+        name; and Busy if another process is writing to the zone; with `waits`, waits until that one is done.
         """
+        incoming = self.directory / ".incoming"
         with self.lock(waits=waits):
-            incoming = self.directory / ".incoming"
-            shutil.rmtree(incoming, ignore_errors=True)  # nobody else writes, so it is what a crash left
             started_at = datetime.now(UTC)
             run_id = self._next_run_id(started_at)
             summary = RunSummary(run_id, kind, started_at.isoformat(), source, snapshot_ts)
-            directory = incoming / run_id
             try:
-                directory.mkdir(parents=True)
-                writer = RunWriter(directory, summary)
-                try:
-                    yield writer
-                finally:
-                    writer.close()
-                writer.finish_files()
-                check_losses(self, writer, allow_shrink)
-                writer.finish()
-                sync_to_disk(directory)
-                directory.rename(self.directory / run_id)
-                sync_to_disk(self.directory)
+                with atomic_directory(self.directory / run_id, incoming) as directory:
+                    writer = RunWriter(directory, summary)
+                    try:
+                        yield writer
+                    finally:
+                        writer.close()
+                    writer.finish_files()
+                    check_losses(self, writer, allow_shrink)
+                    writer.finish()
             except (OSError, sqlite3.Error) as error:
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else error
                 raise CommandError(
                     f"can't write to {self.directory}: {reason}. Nothing was landed; free some space, "
                     "or choose another place with RAW_DIR, and run the command again"
                 ) from error
-            finally:
-                shutil.rmtree(incoming, ignore_errors=True)
 
-    @contextmanager
-    def lock(self, name: str = ".lock", *, waits: bool = False) -> Generator[None]:
-        """Hold one of the zone's locks. The system lets go of it when the process ends, however that happens.
-
-        Raises ZoneBusy if another process holds it, unless `waits`.
-        """
-        try:
-            self.directory.mkdir(parents=True, exist_ok=True)
-            file = (self.directory / name).open("a+")
-        except OSError as error:
-            raise CommandError(f"can't write to {self.directory}: {error.strerror}; set RAW_DIR") from error
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
-            except BlockingIOError as error:
-                raise ZoneBusy(
-                    f"another process is writing to {self.directory}: wait until it is done, then try again"
-                ) from error
-            except OSError as error:
-                raise CommandError(
-                    f"{self.directory / name} can't be locked ({error.strerror}): set RAW_DIR to a disk that has locks"
-                ) from error
-            yield
+    def lock(self, name: str = ".lock", *, waits: bool = False) -> AbstractContextManager[None]:
+        """Hold one of the zone's locks. Raises Busy if another process holds it, unless `waits`."""
+        return locked(self.directory / name, "RAW_DIR", waits=waits)
 
     def _next_run_id(self, now: datetime) -> str:
         """Return an id that sorts after every visible run, even where the clock went back."""
@@ -256,8 +224,6 @@ class RunWriter:
         self.summary.finished_at = datetime.now(UTC).isoformat()
         content = json.dumps(msgspec.to_builtins(self.summary), ensure_ascii=False, indent=2)
         (self.directory / RUN_FILE).write_bytes(f"{content}\n".encode(errors="backslashreplace"))
-        for path in self.directory.iterdir():
-            sync_to_disk(path)
 
 
 class TableWriter:
