@@ -72,12 +72,12 @@ build: $(RUNTIME) ## build, test and publish the warehouse, from the landed data
 	@$(BIN)/python -m publish.summary
 
 .PHONY: diff
-diff: $(RUNTIME) ## the rows that your edit changes: built and compared with what is published, not published (LIMIT=3, MARKDOWN=1, SELECT=synonyms+, RENAMES=docs/renames.csv, SET=…)
+diff: $(RUNTIME) ## the rows that your edit changes: built and compared with what is published, not published (LIMIT=3, MARKDOWN=1, SELECT=synonyms+, RENAMES=docs/renames.csv, RELEASE=…)
 	@$(BIN)/python seeds/check.py >&2
 	@$(BIN)/python -m publish.sample
 	@$(BIN)/python -m extract load --if-empty sample/convex-export.zip >&2
 	@$(WITH_ENV) $(DBT) --quiet build $(if $(SELECT),--select '$(SELECT)') >&2
-	@$(BIN)/python -m publish diff $(if $(LIMIT),--limit $(LIMIT)) $(if $(MARKDOWN),--markdown) --renames $(or $(RENAMES),docs/renames.csv) $(SET)
+	@$(BIN)/python -m publish diff $(if $(LIMIT),--limit $(LIMIT)) $(if $(MARKDOWN),--markdown) --renames $(or $(RENAMES),docs/renames.csv) $(RELEASE)
 
 .PHONY: sync
 sync: $(RUNTIME) ## land what has changed in the Convex deployment (CONVEX_URL, CONVEX_DEPLOY_KEY)
@@ -326,7 +326,7 @@ bench-sync: $(RUNTIME) $(AIRBYTE) ## measure a sync beside airbyte-source-convex
 	PYTHONPATH=.:tests $(BIN)/python -m benchmarks.sync_speed --documents $(or $(DOCUMENTS),1000000) --runs $(or $(RUNS),3)
 
 .PHONY: bench-upkeep
-bench-upkeep: $(RUNTIME) ## measure compacting runs, and many small ones (DOCUMENTS=300000, SMALL_RUNS=1000)
+bench-upkeep: $(RUNTIME) ## time and memory of compacting runs, and of many small ones (DOCUMENTS=300000, SMALL_RUNS=1000)
 	PYTHONPATH=. $(BIN)/python -m benchmarks.raw_zone_upkeep --build --documents $(or $(DOCUMENTS),300000) --small-runs $(or $(SMALL_RUNS),1000)
 
 .PHONY: soak

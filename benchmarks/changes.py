@@ -180,7 +180,7 @@ def land_changes(place: Place, share: float) -> tuple[str, int]:
             pa.nulls(len(changes), pa.int64()),
             places,
         )
-    return LandingZone(place.raw).standing_runs()[-1].run_id, len(changes)
+    return LandingZone(place.raw).active_runs()[-1].run_id, len(changes)
 
 
 def tables(found: dict[str, list[Built]]) -> tuple[list[list[str]], list[list[str]]]:

@@ -28,14 +28,14 @@ MIB = 2**20
 def main() -> int:
     """Measure each file in each run, and print medians."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("set", type=Path, help="a published set")
+    parser.add_argument("release", type=Path)
     parser.add_argument("--memory", type=int, default=512, metavar="MIB", help="memory of the process (512)")
     parser.add_argument("--disk", type=int, default=512, metavar="MIB", help="temporary disk (512)")
     parser.add_argument("--duckdb-memory", default="100MB", metavar="SIZE", help="DuckDB's memory_limit (100MB)")
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
     for name in FILES:
-        file = options.set / name
+        file = options.release / name
         size = file.stat().st_size / MIB
         print(f"{name}: {size:,.1f} MiB")
         if size > options.disk:

@@ -1,9 +1,9 @@
-"""`python -m benchmarks.push_speed [SET]`: how long a push of a published set takes, and what other ways would cost.
+"""`python -m benchmarks.push_speed [RELEASE]`: how long a push of a release takes, and what other ways would cost.
 
-The set (default: the current one) is pushed to a deployment of the tests, which parses it and applies Convex's rules:
-once into empty tables, then over what is there. Times are those of the process, most of which it waits for that server,
-which is plain Python. What mutations would cost is computed: 1 MiB or 1,000 rows each (16 MiB and 16,000 are Convex's
-limits), and 4 MiB a second, which is what a deployment of the smallest class writes.
+The release (default: the current one) is pushed to a deployment of the tests, which parses it and applies Convex's
+rules: once into empty tables, then over what is there. Times are those of the process, most of which it waits for that
+server, which is plain Python. What mutations would cost is computed: 1 MiB or 1,000 rows each (16 MiB and 16,000 are
+Convex's limits), and 4 MiB a second, which is what a deployment of the smallest class writes.
 """
 
 import argparse
@@ -28,10 +28,10 @@ MEBIBYTE = 1 << 20
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("set", nargs="?", type=Path, default=Path("data/published/current"), metavar="SET")
+    parser.add_argument("release", nargs="?", type=Path, default=Path("data/published/current"), metavar="RELEASE")
     parser.add_argument("--runs", type=int, default=3, help="how often each way is run (3)")
     options = parser.parse_args()
-    folder = options.set.resolve()
+    folder = options.release.resolve()
     costs: dict[str, list[Cost]] = {"into empty tables": [], "over the last push": []}
     for _ in range(options.runs):
         with Deployment.start() as deployment:

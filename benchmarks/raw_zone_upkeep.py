@@ -1,7 +1,7 @@
-"""`make bench-upkeep`: what many small runs cost, and what folding them costs, at any number of documents.
+"""`make bench-upkeep`: what many small runs cost, and what compacting them costs, at any number of documents.
 
 Generates an export, lands it, and lands small runs after it as a sync would: changed, new and deleted answers. Then
-measures, each in a process of its own, `extract status` and with `--build` dbt; folds the small runs, as what lands
+measures, each in a process of its own, `extract status` and with `--build` dbt; compacts the small runs, as what lands
 does by itself, then all of them, and measures again.
 """
 
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def costs(raw: Path, directory: Path, build: bool) -> Iterator[tuple[str, Cost]]:
-    """Measure what reads the zone, fold it in two steps, and measure again."""
+    """Measure what reads the zone, compact it in two steps, and measure again."""
     environment = {
         "RAW_DIR": str(raw),
         "DUCKDB_PATH": str(directory / "build.duckdb"),
@@ -54,10 +54,10 @@ def costs(raw: Path, directory: Path, build: bool) -> Iterator[tuple[str, Cost]]
     }
     python, dbt = sys.executable, str(Path(sys.executable).parent / "dbt")
     small = f"from extract.compact import *; keep_small(LandingZone(Path({str(raw)!r})), 1)"
-    folds = {"small runs folded": ["-c", small], "all folded": ["-m", "extract", "compact", "--json"]}
-    for moment in ("as it landed", *folds):
-        if moment in folds:
-            yield f"{moment}: folding", measure([python, *folds[moment]], environment)
+    compacts = {"small runs compacted": ["-c", small], "all compacted": ["-m", "extract", "compact", "--json"]}
+    for moment in ("as it landed", *compacts):
+        if moment in compacts:
+            yield f"{moment}: compacting", measure([python, *compacts[moment]], environment)
         yield f"{moment}: extract status", measure([python, "-m", "extract", "status", "--json"], environment)
         if build:
             (directory / "build.duckdb").unlink(missing_ok=True)

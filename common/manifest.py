@@ -1,4 +1,4 @@
-"""manifest.json: what a published set is made of, and whether it still is."""
+"""manifest.json: what a release is made of, and whether it still is."""
 
 import json
 import zipfile
@@ -51,7 +51,7 @@ class Shrunk(msgspec.Struct, frozen=True):
 
 
 class FileEntry(msgspec.Struct, frozen=True):
-    """A file of a set. `path` is relative to the set; `rows` are those of all tables in it."""
+    """A file of a release. `path` is relative to the release; `rows` are those of all tables in it."""
 
     path: str
     rows: int
@@ -82,13 +82,13 @@ class Manifest(msgspec.Struct, frozen=True):
     """The tables that lost most of their rows since the release before, and why that stopped nothing."""
 
     def write(self, directory: Path) -> None:
-        """Write it into a set."""
+        """Write it into a release."""
         content = json.dumps(msgspec.to_builtins(self), ensure_ascii=False, indent=2)
         (directory / MANIFEST).write_text(f"{content}\n", encoding="utf-8", errors="backslashreplace")
 
     @classmethod
     def read(cls, directory: Path) -> "Manifest":
-        """Read the one of a set. Raises CommandError if it can't be read."""
+        """Read the one of a release. Raises CommandError if it can't be read."""
         path = directory / MANIFEST
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
@@ -111,15 +111,15 @@ def _was_sample(manifest: Manifest) -> bool:
 
 
 def files_of(directory: Path) -> list[FileEntry]:
-    """Return an entry for each file of a set but its manifest. Raises OSError, or ValueError for a damaged file."""
+    """Return an entry for each file of a release but its manifest. Raises OSError, or ValueError for a damaged file."""
     paths = sorted(p for p in directory.rglob("*") if p.is_file() and p != directory / MANIFEST)
     return [_entry(path, directory) for path in paths]
 
 
 def differences(directory: Path) -> list[str]:
-    """Return what in a set isn't as its manifest says, one sentence each. Raises CommandError if that can't be read."""
+    """Return what isn't as a release's manifest says, one sentence each. Raises CommandError if that can't be read."""
     manifest = Manifest.read(directory)
-    found = [] if directory.name == manifest.build_id else [f"the set is of build {manifest.build_id}"]
+    found = [] if directory.name == manifest.build_id else [f"the release is of build {manifest.build_id}"]
     expected = {entry.path: entry for entry in manifest.files}
     present = {str(p.relative_to(directory)) for p in directory.rglob("*") if p.is_file()} - {MANIFEST}
     found += [f"{path} is missing" for path in sorted(expected.keys() - present)]

@@ -36,7 +36,7 @@ RUN_ID = re.compile(r"(\d{8}T\d{6})Z-(\d{6})?")
 
 
 class Source(msgspec.Struct, omit_defaults=True):
-    """Where a run came from: a deployment, a file, or runs that it was folded from."""
+    """Where a run came from: a deployment, a file, or runs that it was compacted from."""
 
     type: str
     name: str
@@ -45,11 +45,11 @@ class Source(msgspec.Struct, omit_defaults=True):
     sample: bool = False
     """Made-up data landed in it, see `extract.sample`."""
     origin: str | None = None
-    """Of a folded run: the `origin` of the newest run that it stands for."""
+    """Of a compacted run: the `origin` of the newest run that it replaces."""
     first: str | None = None
-    """Of a folded run: the first that it stands for; None: all before it."""
+    """Of a compacted run: the first that it replaces; None: all before it."""
     last: str | None = None
-    """Of a folded run: the last whose state it leaves; None where it has forgotten what was deleted."""
+    """Of a compacted run: the last whose state it leaves; None where it has forgotten what was deleted."""
 
 
 class TableState(msgspec.Struct):
@@ -87,7 +87,7 @@ class TableSummary(msgspec.Struct, forbid_unknown_fields=True):
     rows: int = 0
     deletes: int = 0
     deletes_so_far: int | None = None
-    """Of a folded run: the deletions that landed in the runs that it stands for, whatever it still has of them."""
+    """Of a compacted run: the deletions that landed in the runs that it replaces, whatever it still has of them."""
     document_bytes: int = 0
     blank_lines: int = 0
     rejected: dict[Reason, int] = msgspec.field(default_factory=dict)
@@ -98,7 +98,7 @@ class TableSummary(msgspec.Struct, forbid_unknown_fields=True):
 
     @property
     def landed_deletes(self) -> int:
-        """The deletions that landed in the run, or in the runs that it stands for."""
+        """The deletions that landed in the run, or in the runs that it replaces."""
         return self.deletes if self.deletes_so_far is None else self.deletes_so_far
 
 
@@ -132,13 +132,13 @@ class RunSummary(msgspec.Struct, forbid_unknown_fields=True):
 
     @property
     def is_sample(self) -> bool:
-        """Tell whether made-up data landed in the run, or in one that it stands for: see `extract.sample`."""
+        """Tell whether made-up data landed in the run, or in one that it replaces: see `extract.sample`."""
         return self.source.sample
 
     @property
     def origin(self) -> str:
         """Where the newest of its data came from: the name of a deployment, else its host and port, else `file`."""
-        if self.is_folded:
+        if self.is_compacted:
             place = self.source.origin or urlsplit(self.sync.url if self.sync else "").netloc
         elif self.source.type in DEPLOYMENT_SOURCES:
             place = self.source.name
@@ -149,24 +149,24 @@ class RunSummary(msgspec.Struct, forbid_unknown_fields=True):
         return (place.split(".")[0] if place.endswith(".convex.cloud") else place) or "file"
 
     @property
-    def is_folded(self) -> bool:
-        """Tell whether the run was folded from others, see `extract.compact`."""
+    def is_compacted(self) -> bool:
+        """Tell whether the run was compacted from others, see `extract.compact`."""
         return self.source.type == "compact"
 
     @property
     def forgets_deleted(self) -> bool:
-        """Tell whether the deleted documents of the runs that it stands for are gone, see `extract.compact`."""
-        return self.is_folded and self.source.last is None
+        """Tell whether the deleted documents of the runs that it replaces are gone, see `extract.compact`."""
+        return self.is_compacted and self.source.last is None
 
     @property
-    def stands_from(self) -> str:
-        """The first of the runs that this one stands for, up to itself. Empty: it stands for all before it."""
-        return (self.source.first or "") if self.is_folded else self.run_id
+    def replaces_from(self) -> str:
+        """The first of the runs that this one replaces, up to itself. Empty: it replaces all before it."""
+        return (self.source.first or "") if self.is_compacted else self.run_id
 
     @property
-    def stands_to(self) -> str:
-        """The run whose state this one leaves: itself, or the last one that landed of those that it stands for."""
-        return (self.source.last or self.run_id) if self.is_folded else self.run_id
+    def replaces_to(self) -> str:
+        """The run whose state this one leaves: itself, or the last one that landed of those that it replaces."""
+        return (self.source.last or self.run_id) if self.is_compacted else self.run_id
 
     @classmethod
     def from_json(cls, text: str) -> "RunSummary":
@@ -201,25 +201,25 @@ class RawZone:
                 summaries.append(self._summary(run_id))
             except CommandError:
                 if (self.directory / run_id).exists():
-                    raise  # otherwise it was folded and deleted just now
+                    raise  # otherwise it was compacted and deleted just now
         return summaries
 
-    def standing_runs(self) -> list[RunSummary]:
-        """Return the summaries of the runs that no later one stands for, oldest first: the state is what they say.
+    def active_runs(self) -> list[RunSummary]:
+        """Return the summaries of the runs that no later one replaces, oldest first: the state is what they say.
 
-        Those that were folded aren't even read. Raises CommandError if one can't be read.
+        Those that were compacted aren't even read. Raises CommandError if one can't be read.
         """
         while True:
-            standing: list[RunSummary] = []
+            active: list[RunSummary] = []
             try:
                 for run_id in reversed(self.run_ids()):
-                    if not standing or run_id < standing[-1].stands_from:
-                        standing.append(self._summary(run_id))
+                    if not active or run_id < active[-1].replaces_from:
+                        active.append(self._summary(run_id))
             except CommandError:
                 if (self.directory / run_id).exists():
                     raise
-                continue  # it was folded and deleted just now: what stands for it is there
-            return standing[::-1]
+                continue  # it was compacted and deleted just now: what replaces it is there
+            return active[::-1]
 
     def _summary(self, run_id: str) -> RunSummary:
         path = self.directory / run_id / RUN_FILE

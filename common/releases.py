@@ -1,8 +1,8 @@
-"""The published sets: one directory each, made visible by a rename, and a link to the one that counts.
+"""The releases: one directory each, made visible by a rename, and a link to the one that counts.
 
-<publish_dir>/<build_id>/            a set; it never changes
+<publish_dir>/<build_id>/            a release; it never changes
 <publish_dir>/current -> <build_id>  what readers open; switched by renaming a new link over it
-<publish_dir>/.incoming/             a set being written, or one being deleted; nobody reads it
+<publish_dir>/.incoming/             a release being written, or one being deleted; nobody reads it
 <publish_dir>/.lock                  held by the one process that publishes
 """
 
@@ -25,7 +25,7 @@ BUILD_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{12}")
 
 
 def publish_dir(flag: str | None) -> Path:
-    """Return where the sets are: `--publish-dir`, else `PUBLISH_DIR`, else `data/published`.
+    """Return where the releases are: `--publish-dir`, else `PUBLISH_DIR`, else `data/published`.
 
     Raises CommandError where no database can be written.
     """
@@ -37,37 +37,39 @@ def publish_dir(flag: str | None) -> Path:
     return path
 
 
-class PublishedSets:
-    """The directory that holds the sets."""
+class Releases:
+    """The directory that holds the releases."""
 
     def __init__(self, directory: Path):
         self.directory = directory
         self._incoming = directory / ".incoming"
 
     def ids(self) -> list[str]:
-        """Return the ids of the visible sets, oldest first."""
+        """Return the ids of the visible releases, oldest first."""
         if not self.directory.is_dir():
             return []
         return sorted(path.name for path in self.directory.iterdir() if BUILD_ID.fullmatch(path.name))
 
     def current(self) -> str | None:
-        """Return the id of the set that readers open; None where nothing is published."""
+        """Return the id of the release that readers open; None where nothing is published."""
         link = self.directory / CURRENT
         return link.readlink().name if link.is_symlink() else None
 
     def find(self, name: str | None) -> Path:
-        """Return the directory of a set: a build id, or a path; without one, the current set. Raises CommandError."""
+        """Return the directory of a release: a build id, or a path; without one, the current. Raises CommandError."""
         if name is None:
             current = self.current()
             if current is None:
                 raise CommandError(
-                    f"{self.directory} holds no published set yet: run make build (or dbt build, python -m publish)"
+                    f"{self.directory} holds no release yet: run make build (or dbt build, python -m publish)"
                 )
             return self.directory / current
         for path in (self.directory / name, Path(given_path(name))):
             if path.is_dir():
                 return path.resolve()
-        raise CommandError(f"there is no set {name} in {self.directory}: it holds {', '.join(self.ids()) or 'none'}")
+        raise CommandError(
+            f"there is no release {name} in {self.directory}: it holds {', '.join(self.ids()) or 'none'}"
+        )
 
     @contextmanager
     def lock(self) -> Generator[None]:
@@ -81,7 +83,7 @@ class PublishedSets:
 
     @contextmanager
     def new(self, build_id: str) -> Generator[Path]:
-        """Write a set: visible, whole and on disk when the block ends, gone without a trace when it raises."""
+        """Write a release: visible, whole and on disk when the block ends, gone without a trace when it raises."""
         with atomic_directory(self.directory / build_id, self._incoming) as directory:
             yield directory
             for path in directory.rglob("*"):
@@ -89,7 +91,7 @@ class PublishedSets:
                     path.chmod(path.stat().st_mode & ~0o222)  # nobody changes it by opening it
 
     def switch(self, build_id: str) -> None:
-        """Make a set the current one, in one step."""
+        """Make a release the current one, in one step."""
         self._incoming.mkdir(exist_ok=True)
         link = self._incoming / CURRENT
         link.symlink_to(build_id)
@@ -97,7 +99,7 @@ class PublishedSets:
         sync_to_disk(self.directory)
 
     def prune(self, keep: int) -> list[str]:
-        """Delete all sets but the last `keep` and the current one, and return their ids."""
+        """Delete all releases but the last `keep` and the current one, and return their ids."""
         gone = [build_id for build_id in self.ids()[:-keep] if build_id != self.current()]
         self._incoming.mkdir(exist_ok=True)
         for build_id in gone:

@@ -9,7 +9,7 @@ from common.command import TRACEBACK_HELP
 from common.dbt import target_path
 from common.errors import CommandError
 from common.problems import remedy
-from common.releases import PublishedSets, publish_dir
+from common.releases import Releases, publish_dir
 from docsite.site import write_site
 
 
@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line. Returns the exit code: 0 done, 1 failed; wrong usage exits with 2."""
     options = _parser().parse_args(arguments)
     try:
-        published = PublishedSets(publish_dir(options.publish_dir)).find(None)
+        published = Releases(publish_dir(options.publish_dir)).find(None)
         target = options.target or target_path() / "docs"
         site = write_site(Path(), target, published, options.out, options.sample_rows)
     except CommandError as error:
@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         help="where dbt docs generate has left manifest.json, catalog.json and index.html (default: docs in "
         "DBT_TARGET_PATH, else in target)",
     )
-    parser.add_argument("--publish-dir", metavar="DIR", help="where the published sets are (default: data/published)")
+    parser.add_argument("--publish-dir", metavar="DIR", help="where the releases are (default: data/published)")
     parser.add_argument("--out", type=Path, default=Path("site"), metavar="DIR", help="the site (default: site)")
     parser.add_argument(
         "--sample-rows",

@@ -20,7 +20,7 @@ from sqlglot import exp
 
 from docsite.foreign import adopted, replaced
 from docsite.project import Node, Project
-from docsite.published import ReturnedColumn
+from docsite.release import ReturnedColumn
 
 DIALECT = "duckdb"
 # What only the vendor's service can do is left out.

@@ -18,7 +18,7 @@ from docsite.documents import Document, decisions, read_documents
 from docsite.lineage import ColumnName, Lineage, read_lineage, write_graph
 from docsite.markdown import render, render_document
 from docsite.project import Project, read_project
-from docsite.published import PublishedSet, ReturnedColumn, Sample
+from docsite.release import Release, ReturnedColumn, Sample
 from docsite.search import index_script
 from docsite.text import cell, visible
 
@@ -36,12 +36,12 @@ class Site:
 def write_site(root: Path, target: Path, published: Path, out: Path, sample_rows: int) -> Site:
     """Write the site to `out`, in place of what is there, once all of it is written.
 
-    `root` is the project, `target` has what `dbt docs generate` made, `published` is a published set. Raises
+    `root` is the project, `target` has what `dbt docs generate` made, `published` is a release. Raises
     CommandError where one of them can't be read; then the old site stays.
     """
     project = read_project(target)
     with atomic_directory(out, out.with_name(f".{out.name}.new")) as new:
-        with PublishedSet(published) as data:
+        with Release(published) as data:
             samples = {table.name: data.sample(table, sample_rows) for table in project.tables}
             returned = {function.unique_id: data.returned(function) for function in project.functions}
             lineage = read_lineage(project, returned)
@@ -66,7 +66,7 @@ class _Pages:
     """All that the pages tell."""
 
     project: Project
-    data: PublishedSet
+    data: Release
     samples: dict[str, Sample]
     returned: dict[str, list[ReturnedColumn]]
     lineage: Lineage

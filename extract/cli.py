@@ -92,14 +92,14 @@ examples:
   python -m extract sync --full                 begin at the beginning
 """
 COMPACT = """\
-Fold all runs into one full run, so that a build reads each document once. The folded runs are deleted by a later
-compact, when the one that stands for them is a day old (--keep): until then, a build that began earlier can read them.
-What lands does the same by itself where many small runs stand: see --compact-after of load, snapshot and sync.
+Compact all runs into one full run, so that a build reads each document once. The compacted runs are deleted by a later
+compact, when the one that replaces them is a day old (--keep): until then, a build that began earlier can read them.
+What lands does the same by itself where many small runs are active: see --compact-after of load, snapshot and sync.
 """
 STATUS = """\
 Show what the raw zone holds: its runs, how many documents each table has by now, and how old the newest run is.
 
-Runs that a folded one stands for are told in one line. A sync that was cut, and goes on with the next, is told too.
+Runs that a compacted one replaces are told in one line. A sync that was cut, and goes on with the next, is told too.
 With --json, up to which point a sync has come (sync), and everything that run.json says of each run.
 
 examples:
@@ -170,8 +170,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--full", action="store_true", help="forget the cursor, and fetch every table anew")
     _add_time(command, "--wait", timedelta(hours=1), "wait so long for an import (1h)")
 
-    command = add("compact", "fold all runs into one", COMPACT, _compact)
-    _add_time(command, "--keep", timedelta(days=1), "how long folded runs stay (1d)")
+    command = add("compact", "compact all runs into one", COMPACT, _compact)
+    _add_time(command, "--keep", timedelta(days=1), "how long compacted runs stay (1d)")
     command.add_argument("--forget-deleted", action="store_true", help="drop the last text of deleted documents too")
 
     add("status", "what the raw zone holds", STATUS, _status)
@@ -193,7 +193,7 @@ def _landing() -> argparse.ArgumentParser:
         "--compact-after",
         type=_run_count,
         metavar="RUNS",
-        help=f"fold the small ones of the newest runs where more than this stand; 0: never (COMPACT_AFTER, "
+        help=f"compact the small ones of the newest runs where more than this are active; 0: never (COMPACT_AFTER, "
         f"{COMPACT_AFTER})",
     )
     landing.add_argument(
@@ -363,29 +363,32 @@ def _compact(options: argparse.Namespace) -> None:
     elif options.json:
         print(json.dumps({"run_id": None}))
     else:
-        print(f"{zone.directory} holds {_plural(before, 'run')}: nothing to fold")
+        print(f"{zone.directory} holds {_plural(before, 'run')}: nothing to compact")
     gone = before + bool(run) - len(zone.run_ids())
     if gone and not options.json:
-        print(f"  deleted {_plural(gone, 'run')} that an earlier one stands for")
+        print(f"  deleted {_plural(gone, 'run')} that an earlier one replaces")
 
 
 def _keep_small(zone: LandingZone, after: int, *, as_json: bool) -> None:
-    """Fold small runs where many stand. What has landed stays landed, whatever becomes of that.
+    """Compact small runs where many stand. What has landed stays landed, whatever becomes of that.
 
     Raises CommandError if it was interrupted.
     """
     try:
         run = keep_small(zone, after)
     except CommandError as error:
-        print(f"extract: many runs stand, but {error}. Nothing is lost; the next landing tries again", file=sys.stderr)
+        print(
+            f"extract: many runs are active, but {error}. Nothing is lost; the next landing tries again",
+            file=sys.stderr,
+        )
         return
     except KeyboardInterrupt:
         raise CommandError(
-            "interrupted while runs were folded; what landed before stays, and the next landing tries again"
+            "interrupted while runs were compacted; what landed before stays, and the next landing tries again"
         ) from None
     if run:
         rows, size = sum(table.rows for table in run.tables), _size(run.bytes)
-        line = f"folded {run.source.name} into {run.run_id}: {_plural(rows, 'document')}, {size}"
+        line = f"compacted {run.source.name} into {run.run_id}: {_plural(rows, 'document')}, {size}"
         print(line, file=sys.stderr if as_json else sys.stdout, flush=True)
 
 
@@ -444,9 +447,9 @@ def _print_status(found: Status) -> None:
     _print_columns(tables, "<>")
     print()
     print(f"newest run: {timedelta(seconds=round(found.age_seconds or 0))} ago")
-    if found.folded:
-        size = _size(sum(run.bytes for run in found.folded))
-        print(f"{_plural(len(found.folded), 'folded run')} ({size}) stay for a day, for builds that began before")
+    if found.compacted:
+        size = _size(sum(run.bytes for run in found.compacted))
+        print(f"{_plural(len(found.compacted), 'compacted run')} ({size}) stay for a day, for builds that began before")
     if found.unfinished_sync:
         pages = _plural(found.unfinished_sync.pages, "page")
         print(f"unfinished sync: {pages} received and not landed yet; python -m extract sync goes on")

@@ -1,7 +1,7 @@
-"""Folding runs: `extract compact` makes one of all, and what lands keeps the number of runs small.
+"""Compacting runs: `extract compact` makes one of all, and what lands keeps the number of runs small.
 
-A run never changes. Folding writes one new run that says what the runs before it say, back to a certain one: applied
-after them it changes nothing, and without them it stands for them. So they may go, oldest first, at any later moment.
+A run never changes. Compacting writes one new run that says what the runs before it say, back to a certain one: applied
+after them it changes nothing, and without them it replaces them. So they may go, oldest first, at any later moment.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,10 +25,10 @@ from extract.landing import REJECTED_FILE, LandingZone, RunWriter, TableWriter
 BATCH_ROWS = 20_000
 MEMORY_LIMIT = "1GB"
 KEEP = timedelta(days=1)
-"""How long folded runs stay, so that no build that began before loses a file."""
+"""How long compacted runs stay, so that no build that began before loses a file."""
 COMPACT_AFTER = 50
 GROWTH = 2
-"""A run is folded once more when what came after it is at least half as large: see docs/decisions/0017."""
+"""A run is compacted once more when what came after it is at least half as large: see docs/decisions/0017."""
 
 # One row per document of the files: its last text, its last change, and whether it is still there.
 _LAST_CHANGES = """
@@ -72,7 +72,7 @@ _DELETIONS = """
 _HAS_TRUNCATE = "select count(*) > 0 from read_parquet($files, hive_partitioning = false) where _op = 'truncate'"
 
 
-class _NothingToFold(Exception):
+class _NothingToCompact(Exception):
     """Somebody else has just done it."""
 
 
@@ -83,17 +83,17 @@ def compact(
     forget_deleted: bool = False,
     progress: Progress = no_progress,
 ) -> RunSummary | None:
-    """Write the current state as one full run, and delete runs that a folded one has stood for since `keep` or longer.
+    """Write the current state as one full run, and delete runs that a compacted one replaced `keep` ago or earlier.
 
     Documents that were deleted keep their last text, unless `forget_deleted`; what was set aside stays too. Returns
-    None where there is nothing to fold. Raises CommandError; a crash at any point leaves a zone that says the same.
+    None where there is nothing to compact. Raises CommandError; a crash at any point leaves a zone that says the same.
     """
 
-    def choose(standing: list[RunSummary]) -> list[RunSummary]:
-        has_deleted = forget_deleted and any(table.deletes for run in standing for table in run.tables)
-        return standing if len(standing) > 1 or has_deleted else []
+    def choose(active: list[RunSummary]) -> list[RunSummary]:
+        has_deleted = forget_deleted and any(table.deletes for run in active for table in run.tables)
+        return active if len(active) > 1 or has_deleted else []
 
-    written = _fold(zone, choose, progress, forget_deleted=forget_deleted)
+    written = _compacted(zone, choose, progress, forget_deleted=forget_deleted)
     with zone.lock():
         _delete_shadowed(zone, keep)
     return written
@@ -105,62 +105,62 @@ def keep_small(
     keep: timedelta = KEEP,
     progress: Progress = no_progress,
 ) -> RunSummary | None:
-    """Fold the newest runs where more than `after` stand, and delete those folded `keep` ago; 0: never.
+    """Compact the newest runs where more than `after` are active, and delete those compacted `keep` ago; 0: never.
 
-    Only runs that are small beside what came after them are folded, so that each document is written again only a few
-    times, however many runs come. Returns None where nothing was folded: too few runs, or another process is writing.
-    Raises CommandError.
+    Only runs that are small beside what came after them are compacted, so that each document is written again only a
+    few times, however many runs come. Returns None where nothing was compacted: too few runs, or another process is
+    writing. Raises CommandError.
     """
     if not after:
         return None
     written = None
     with suppress(Busy):  # what lands next comes here again
-        written = _fold(zone, lambda standing: newest_small(standing) if len(standing) > after else [], progress)
+        written = _compacted(zone, lambda active: newest_small(active) if len(active) > after else [], progress)
         with zone.lock():
             _delete_shadowed(zone, keep)
     return written
 
 
-def newest_small(standing: Sequence[RunSummary]) -> list[RunSummary]:
+def newest_small(active: Sequence[RunSummary]) -> list[RunSummary]:
     """Return the runs from the first on that is at most `GROWTH` times as large as all that came after it.
 
     Those before it are each more than twice as large as all that follow: there are never more than a few of them.
     """
-    first, newer = len(standing), 0
-    for place in reversed(range(len(standing))):
-        size = standing[place].bytes
+    first, newer = len(active), 0
+    for place in reversed(range(len(active))):
+        size = active[place].bytes
         if size <= GROWTH * newer:
             first = place
         newer += size
-    return [*standing[first:]]
+    return [*active[first:]]
 
 
-def _fold(
+def _compacted(
     zone: LandingZone,
     choose: Callable[[list[RunSummary]], list[RunSummary]],
     progress: Progress,
     *,
     forget_deleted: bool = False,
 ) -> RunSummary | None:
-    """Write one run that stands for the chosen ones, which are the newest. They are chosen again under the lock."""
-    if not choose(zone.standing_runs()):
+    """Write one run that replaces the chosen ones, which are the newest. They are chosen again under the lock."""
+    if not choose(zone.active_runs()):
         return None
     try:
         with zone.new_run(Source("compact", ""), None) as run:
-            standing = zone.standing_runs()
-            chosen = choose(standing)
+            active = zone.active_runs()
+            chosen = choose(active)
             if not chosen:
-                raise _NothingToFold
-            is_whole = len(chosen) == len(standing)
+                raise _NothingToCompact
+            is_whole = len(chosen) == len(active)
             _describe(run.summary, chosen, is_whole=is_whole, forget_deleted=forget_deleted)
             with _connection(run.directory.parent / "spill") as connection:
                 for name, files in sorted(zone.files(chosen).items()):
-                    _fold_table(
+                    _compact_table(
                         connection, run, name, files, progress, is_whole=is_whole, forget_deleted=forget_deleted
                     )
             _carry_counts(run, zone, chosen)
         return run.summary
-    except _NothingToFold:
+    except _NothingToCompact:
         return None
 
 
@@ -171,8 +171,8 @@ def _describe(summary: RunSummary, chosen: list[RunSummary], *, is_whole: bool, 
         f"{len(chosen)} run{'' if len(chosen) == 1 else 's'}",
         sample=any(run.is_sample for run in chosen),
         origin=newest.origin,
-        first=None if is_whole else chosen[0].stands_from,
-        last=None if forget_deleted else newest.stands_to,  # as what the runs said was more
+        first=None if is_whole else chosen[0].replaces_from,
+        last=None if forget_deleted else newest.replaces_to,  # as what the runs said was more
     )
     summary.kind = "full" if is_whole else "incremental"
     summary.snapshot_ts, summary.cursor, summary.sync = newest.snapshot_ts, newest.cursor, newest.sync
@@ -196,7 +196,7 @@ def _connection(spill: Path) -> duckdb.DuckDBPyConnection:
     return duckdb.connect(config={"memory_limit": memory, "temp_directory": str(spill)})
 
 
-def _fold_table(
+def _compact_table(
     connection: duckdb.DuckDBPyConnection,
     run: RunWriter,
     name: TableName,
@@ -225,7 +225,7 @@ def _fold_table(
         progress(str(name), total, total)
     except (duckdb.Error, pa.ArrowException, OSError, RuntimeError) as error:
         raise_if_interrupted(error)
-        raise CommandError(f"{name} can't be folded: {first_line(error)}. The raw zone stays as it was") from error
+        raise CommandError(f"{name} can't be compacted: {first_line(error)}. The raw zone stays as it was") from error
 
 
 def _batches(
@@ -246,11 +246,11 @@ def _add(run: RunWriter, writer: TableWriter, batch: pa.RecordBatch, operation: 
 
 
 def _delete_shadowed(zone: LandingZone, keep: timedelta) -> None:
-    """Delete, oldest first, the runs that another has stood for long enough for every build to have moved on."""
+    """Delete, oldest first, the runs that another has replaced long enough ago for every build to have moved on."""
     before = datetime.now(UTC) - keep
     old = [run_id for run_id in zone.run_ids() if run_id <= f"{before:%Y%m%dT%H%M%SZ-%f}"]
     for run in zone.summaries(old):
-        if run.is_folded and datetime.fromisoformat(run.finished_at) <= before:
+        if run.is_compacted and datetime.fromisoformat(run.finished_at) <= before:
             for run_id in zone.run_ids():
-                if run.stands_from <= run_id < run.run_id:
+                if run.replaces_from <= run_id < run.run_id:
                     zone.delete(run_id)

@@ -46,10 +46,10 @@ class Header(msgspec.Struct):
 
 
 def lineage(run: RunSummary | None) -> str | None:
-    """Name the state that a run leaves. A run that folds others into one leaves the state that they left."""
+    """Name the state that a run leaves. A run that compacts others into one leaves the state that they left."""
     if run is None:
         return None
-    return f"{run.sync.journal}:{run.sync.page}" if run.sync else run.stands_to
+    return f"{run.sync.journal}:{run.sync.page}" if run.sync else run.replaces_to
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ class Status:
 
     raw_dir: str
     runs: list[RunSummary]
-    folded: list[RunSummary]
-    """Runs that one of `runs` stands for: they are there until no build can be reading them any more."""
+    compacted: list[RunSummary]
+    """Runs that one of `runs` replaces: they are there until no build can be reading them any more."""
     current: dict[str, int]
     age_seconds: float | None
     """Seconds since the newest run was finished; None where there is none."""
@@ -39,7 +39,7 @@ class Status:
         return {
             "raw_dir": self.raw_dir,
             "run_count": len(self.runs),
-            "folded_run_count": len(self.folded),
+            "compacted_run_count": len(self.compacted),
             "age_seconds": self.age_seconds,
             "current": self.current,
             "sync": msgspec.to_builtins(self.sync),
@@ -50,8 +50,8 @@ class Status:
 
 def status(zone: LandingZone) -> Status:
     """Read the zone. Raises CommandError if a run can't be read."""
-    runs = zone.standing_runs()
-    folded = zone.summaries({*zone.run_ids()} - {run.run_id for run in runs})
+    runs = zone.active_runs()
+    compacted = zone.summaries({*zone.run_ids()} - {run.run_id for run in runs})
     documents = {str(name): current.read(files).documents for name, files in sorted(zone.files(runs).items())}
     journal = Journal(zone)
     waiting = sum(bool(note.changed) for note in journal.notes.values())
@@ -59,7 +59,7 @@ def status(zone: LandingZone) -> Status:
     return Status(
         str(zone.directory),
         runs,
-        folded,
+        compacted,
         documents,
         age.total_seconds() if age else None,
         runs[-1].sync if runs else None,

@@ -349,7 +349,7 @@ class Sync:
 
     def _known_counts(self) -> dict[str, int]:
         """Return how many documents of each table are visible now; 1 where it is only known that there may be some."""
-        runs = self._zone.standing_runs()
+        runs = self._zone.active_runs()
         counts = {str(table): 1 for table in self._tables if table in self._zone.files(runs)}
         if runs and runs[-1].sync:
             counts |= {name: found.documents for name, found in runs[-1].sync.tables.items()}
@@ -457,7 +457,7 @@ class Sync:
         there, the oldest document and what imports left (see `_suspects`) have to do.
         """
         tables, unsure, wrong = {}, {}, {}
-        runs = self._zone.standing_runs()
+        runs = self._zone.active_runs()
         landed = self._zone.files(runs)
         later = self._changes_after(point)
         begun_later = {*self._truncated(point, self._journal.newest())}

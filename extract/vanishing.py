@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 def check_losses(zone: LandingZone, run: RunWriter, allowed: Collection[str]) -> None:
     """Raise CommandError if a table that the run replaces would lose most of its rows, unless it is allowed to.
 
-    What was allowed is noted in the run. A run that folds others replaces nothing. The zone's lock has to be held.
+    What was allowed is noted in the run. A compacted run loses nothing. The zone's lock has to be held.
     """
-    if run.summary.is_folded or not run.replaced:
+    if run.summary.is_compacted or not run.replaced:
         return
-    standing = zone.standing_runs()
-    files = zone.files(standing)
-    mixture = _mixture(zone, [*standing, run.summary])
+    active = zone.active_runs()
+    files = zone.files(active)
+    mixture = _mixture(zone, [*active, run.summary])
     losses = []
     for name in sorted(run.replaced & files.keys()):
         try:
-            loss = _suspicious_loss(name, standing[-1], files[name], run)
+            loss = _suspicious_loss(name, active[-1], files[name], run)
         except CommandError as error:
             if str(name) not in allowed:
                 raise CommandError(

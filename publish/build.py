@@ -201,9 +201,9 @@ def _source_runs(database: Path, rows: list[tuple[Any, ...]], invocation_id: str
 def _refuse_unless_current(zone: RawZone, runs: list[SourceRun], *, allow_stale: bool) -> None:
     built, visible = {run.run_id for run in runs}, set(zone.run_ids())
     newest = zone.newest()
-    if newest and newest.stands_to > max(built) and not allow_stale:
+    if newest and newest.replaces_to > max(built) and not allow_stale:
         raise CommandError(
-            f"run {newest.stands_to} landed in {zone.directory} after the build began: run dbt build, "
+            f"run {newest.replaces_to} landed in {zone.directory} after the build began: run dbt build, "
             "or publish what it made with --allow-stale"
         )
     if gone := sorted(built - visible):
@@ -211,7 +211,7 @@ def _refuse_unless_current(zone: RawZone, runs: list[SourceRun], *, allow_stale:
 
 
 def _deletes(runs: list[RunSummary]) -> dict[str, int]:
-    """Return the deletions that have landed in these runs, and in those that they stand for."""
+    """Return the deletions that have landed in these runs, and in those that they replaces."""
     deletes: Counter[str] = Counter()
     for run in runs:
         deletes.update({table.name: table.landed_deletes for table in run.tables if table.landed_deletes})

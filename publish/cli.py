@@ -18,7 +18,7 @@ from common.durations import duration
 from common.errors import CommandError
 from common.manifest import MANIFEST, differences
 from common.raw_zone import RawZone
-from common.releases import PublishedSets, publish_dir
+from common.releases import Releases, publish_dir
 from common.settings import CONSENSUS_TABLE, raw_dir
 from common.shrinking import FLAG
 from common.terminal import bars
@@ -37,14 +37,14 @@ from publish.renames import RENAMES, read_renames
 DESCRIPTION = f"""\
 Publish the last dbt build, if every model, seed and test of it passed on what the raw zone holds now.
 
-Writes <publish-dir>/<build_id>/ and makes it the current set in one step:
+Writes <publish-dir>/<build_id>/ and makes it the current release in one step:
 
   palettes.duckdb      the public tables and functions; opens read-only, with DuckDB 1.4.2 or later
   parquet/             the same tables, one file each
   convex/              the consensus as JSONL, and as the ZIP that `npx convex import` takes
   manifest.json        where it all comes from; rows, bytes and SHA-256 of each file
 
-Readers open <publish-dir>/current/…; what they have open they keep. The last 3 sets stay (--keep).
+Readers open <publish-dir>/current/…; what they have open they keep. The last 3 releases stay (--keep).
 A build that failed, a partial build, and one that a newer run has overtaken are refused, with what is the matter.
 So is one in which a table that counts documents (palettes, tag_results, palette_tag_consensus) has lost more than a
 third of its rows since the last release, and more than 100 of them or more than 90 %, unless that many documents were
@@ -64,20 +64,20 @@ examples:
   python -m publish push --dry-run
 """
 VERIFY = """\
-Compare a published set with its manifest: rows, bytes and SHA-256 of each file. SET is a build id or a directory;
-without it, the current set. Each difference is a line on stdout, and the exit code is 1 if there is any.
+Compare a release with its manifest: rows, bytes and SHA-256 of each file. RELEASE is a build id or a directory;
+without it, the current release. Each difference is a line on stdout, and the exit code is 1 if there is any.
 """
 DIFF = """\
-Compare what the last build made, as it is in DUCKDB_PATH, with a published set: the tables, columns, descriptions and
-functions that came, went or changed, and the rows that did, by the columns that name a row, with a few of each. SET is
-a build id or a directory; without it, the current set. The first line tells what changes for the app: in the tables
-that an exposure of type application names. Nothing is published, and nothing is built: make diff does both steps, dbt
-build and this.
+Compare what the last build made, as it is in DUCKDB_PATH, with a release: the tables, columns, descriptions and
+functions that came, went or changed, and the rows that did, by the columns that name a row, with a few of each.
+RELEASE is a build id or a directory; without it, the current release. The first line says what changes for the app: in
+the tables that an exposure of type application names. Nothing is published, and nothing is built: make diff does both
+steps, dbt build and this.
 
-A set from before public names changed is compared under the names of today. docs/renames.csv, or the file of --renames,
-has them: table,column,value,new,reason. A line with a table only says what that table is called now, one with a column
-too what that column is, and one with a value too how that text is written in it. Old names stand on the left; the table
-* is each that has the column. A line that the set doesn't need changes nothing.
+A release from before public names changed is compared under the names of today. docs/renames.csv, or the file of
+--renames, has them: table,column,value,new,reason. A line with a table only gives the new name of that table, one with
+a column too that of the column, and one with a value too the new text of that value. Old names stand on the left; the
+table * is each that has the column. A line that the release doesn't need changes nothing.
 
 The exit code is 0 with or without differences; with --exit-code it is 1 if there is any, as git diff has it.
 
@@ -87,9 +87,9 @@ examples:
   python -m publish diff --markdown > summary.md
 """
 CONSOLE = """\
-Open DuckDB's shell on palettes.duckdb of a published set, read-only, and greet with the tables and functions that it
-has. What comes on stdin is executed, and its result is all that is printed. The set stays the one that was current at
-the beginning, whatever is published meanwhile. What follows -- goes to the shell.
+Open DuckDB's shell on palettes.duckdb of a release, read-only, and greet with the tables and functions that it
+has. What comes on stdin is executed, and its result is all that is printed. The release stays the one that was current
+at the beginning, whatever is published meanwhile. What follows -- goes to the shell.
 
 examples:
   python -m publish console
@@ -97,15 +97,16 @@ examples:
   python -m publish console -- -csv -c "from top_tags('mood')" > moods.csv
 """
 PUSH = """\
-Replace the tables palette_tag_consensus and analytics_runs of a Convex deployment by those of a published set, both in
+Replace the tables palette_tag_consensus and analytics_runs of a Convex deployment by those of a release, both in
 one transaction: the app sees the old or the new, never a mixture. No other table is ever touched.
 
 The deployment is asked what the import would do before it is confirmed. It is cancelled unless it would replace just
-these two tables, write just the rows of the set, and delete just the rows that the last push wrote, as analytics_runs
-tells. So the first push wants the tables empty, or --overwrite. A build that is there already is not pushed again, and
-one older than that there only with --overwrite. So it is with older data than that of the last push, and with data of
-another origin (a deployment, or files). Where the consensus would lose more than a third of its rows, and more than
-100 or more than 90 %, and no deletions explain it, --allow-shrink palette_tag_consensus has to say that it is meant.
+these two tables, write just the rows of the release, and delete just the rows that the last push wrote, as
+analytics_runs has it. So the first push wants the tables empty, or --overwrite. A build that is there already is not
+pushed again, and one older than that there only with --overwrite. So it is with older data than that of the last push,
+and with data of another origin (a deployment, or files). Where the consensus would lose more than a third of its rows,
+and more than 100 or more than 90 %, and no deletions explain it, --allow-shrink palette_tag_consensus has to say that
+it is meant.
 What is made of the sample is never pushed, whatever the flags. Nothing starts while another import is running.
 
 The key is CONVEX_PUBLISH_KEY, and that alone: the key that reads a deployment needn't be able to replace its tables. It
@@ -142,7 +143,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=__version__)
-    parser.add_argument("--keep", type=_at_least_one, default=3, metavar="N", help="how many sets stay (3)")
+    parser.add_argument("--keep", type=_at_least_one, default=3, metavar="N", help="how many releases stay (3)")
     parser.add_argument(
         "--allow-stale", action="store_true", help="publish a build although newer runs have landed since"
     )
@@ -150,11 +151,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_shared(parser)
     parser.set_defaults(run=_publish)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    command = _command(commands, "verify", "compare a set with its manifest", VERIFY, _verify)
-    command.add_argument("set", nargs="?", metavar="SET")
+    command = _command(commands, "verify", "compare a release with its manifest", VERIFY, _verify)
+    command.add_argument("release", nargs="?", metavar="RELEASE")
     _add_shared(command, is_after_command=True)
-    command = _command(commands, "diff", "compare the last build with a set", DIFF, _diff)
-    command.add_argument("set", nargs="?", metavar="SET")
+    command = _command(commands, "diff", "compare the last build with a release", DIFF, _diff)
+    command.add_argument("release", nargs="?", metavar="RELEASE")
     command.add_argument(
         "--limit", type=_not_negative, default=3, metavar="N", help="show N rows of each kind of change (3)"
     )
@@ -164,14 +165,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--exit-code", action="store_true", help="exit with 1 if anything differs")
     _add_shared(command, is_after_command=True)
-    command = _command(commands, "console", "open a read-only SQL shell on a set", CONSOLE, _console)
-    command.add_argument("--set", metavar="SET", help="a build id or a directory (default: the current set)")
+    command = _command(commands, "console", "open a read-only SQL shell on a release", CONSOLE, _console)
+    command.add_argument(
+        "--release", metavar="RELEASE", help="a build id or a directory (default: the current release)"
+    )
     command.add_argument("arguments", nargs="*", metavar="ARGUMENT", help="what DuckDB's shell takes, after --")
     command.add_argument(
-        "--publish-dir", type=given_path, metavar="DIR", default=argparse.SUPPRESS, help="where the sets are"
+        "--publish-dir", type=given_path, metavar="DIR", default=argparse.SUPPRESS, help="where the releases are"
     )
-    command = _command(commands, "push", "replace the results on a Convex deployment by those of a set", PUSH, _push)
-    command.add_argument("set", nargs="?", metavar="SET", help="a build id or a directory (default: the current set)")
+    command = _command(
+        commands, "push", "replace the results on a Convex deployment by those of a release", PUSH, _push
+    )
+    command.add_argument(
+        "release", nargs="?", metavar="RELEASE", help="a build id or a directory (default: the current release)"
+    )
     command.add_argument("--url", help="the deployment's address (default: CONVEX_URL or CONVEX_SELF_HOSTED_URL)")
     command.add_argument("--dry-run", action="store_true", help="say what would be replaced, and replace nothing")
     command.add_argument(
@@ -179,7 +186,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_allow_shrink(command, (CONSENSUS_TABLE,))
     command.add_argument(
-        "--max-age", type=duration, metavar="TIME", help="refuse a set whose newest data is older, or of unknown age"
+        "--max-age",
+        type=duration,
+        metavar="TIME",
+        help="refuse a release whose newest data is older, or of unknown age",
     )
     command.add_argument("-v", "--verbose", action="store_true", help="tell of each request that is tried again")
     command.add_argument(
@@ -213,7 +223,7 @@ def _add_shared(parser: argparse.ArgumentParser, *, is_after_command: bool = Fal
         type=given_path,
         metavar="DIR",
         default=argparse.SUPPRESS if is_after_command else None,
-        help="where the sets are (default: PUBLISH_DIR, else data/published)",
+        help="where the releases are (default: PUBLISH_DIR, else data/published)",
     )
     no_json = argparse.SUPPRESS if is_after_command else False
     parser.add_argument("--json", action="store_true", default=no_json, help="print one JSON object on stdout")
@@ -226,7 +236,7 @@ def _add_allow_shrink(parser: argparse.ArgumentParser, tables: Sequence[str] | N
 
 def _at_least_one(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no number of sets: keep 1 or more")
+        raise argparse.ArgumentTypeError(f"{text} is no number of releases: keep 1 or more")
     return int(text)
 
 
@@ -237,13 +247,13 @@ def _not_negative(text: str) -> int:
 
 
 def _publish(options: argparse.Namespace) -> int:
-    zone, sets = RawZone(raw_dir(None)), PublishedSets(publish_dir(options.publish_dir))
+    zone, releases = RawZone(raw_dir(None)), Releases(publish_dir(options.publish_dir))
     with bars("publish") as (progress, tell):
         paths = target_path(), database_path()
         done = publish(
             *paths,
             zone,
-            sets,
+            releases,
             options.keep,
             progress,
             allow_stale=options.allow_stale,
@@ -256,15 +266,15 @@ def _publish(options: argparse.Namespace) -> int:
         content = msgspec.to_builtins(done.manifest) | {"is_new": done.is_new, "deleted": done.deleted}
         print(json.dumps(content, ensure_ascii=True, indent=2))
     else:
-        _print_published(done, sets)
+        _print_published(done, releases)
     return 0
 
 
-def _print_published(done: Published, sets: PublishedSets) -> None:
+def _print_published(done: Published, releases: Releases) -> None:
     manifest, counts = done.manifest, done.manifest.counts
     size = sum(entry.bytes for entry in manifest.files) / 1e6
     how = "published" if done.is_new else "published before, and current:"
-    print(f"{how} {manifest.build_id} in {sets.directory}: {len(manifest.files)} files, {size:,.1f} MB")
+    print(f"{how} {manifest.build_id} in {releases.directory}: {len(manifest.files)} files, {size:,.1f} MB")
     print(
         f"  {counts['palettes']:,} palettes, {counts['counted_results']:,} of {counts['results']:,} answers counted, "
         f"{counts['consensus_rows']:,} documents for Convex"
@@ -281,10 +291,10 @@ def _print_published(done: Published, sets: PublishedSets) -> None:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    directory = PublishedSets(publish_dir(options.publish_dir)).find(options.set)
+    directory = Releases(publish_dir(options.publish_dir)).find(options.release)
     found = differences(directory)
     if options.json:
-        print(json.dumps({"set": str(directory), "differences": found}, indent=2))
+        print(json.dumps({"release": str(directory), "differences": found}, indent=2))
     elif found:
         print("\n".join(found))
     else:
@@ -295,7 +305,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _diff(options: argparse.Namespace) -> int:
-    zone, published = RawZone(raw_dir(None)), PublishedSets(publish_dir(options.publish_dir)).find(options.set)
+    zone, published = RawZone(raw_dir(None)), Releases(publish_dir(options.publish_dir)).find(options.release)
     renames = read_renames(Path(options.renames or RENAMES))
     with bars("publish") as (progress, _):
         comparison = compare(target_path(), database_path(), zone, published, options.limit, progress, renames)
@@ -309,11 +319,11 @@ def _diff(options: argparse.Namespace) -> int:
 
 
 def _console(options: argparse.Namespace) -> NoReturn:
-    open_console(PublishedSets(publish_dir(options.publish_dir)).find(options.set), options.arguments)
+    open_console(Releases(publish_dir(options.publish_dir)).find(options.release), options.arguments)
 
 
 def _push(options: argparse.Namespace) -> int:
-    directory = PublishedSets(publish_dir(options.publish_dir)).find(options.set)
+    directory = Releases(publish_dir(options.publish_dir)).find(options.release)
     deployment = deployment_of_settings(options.url, KEYS)
     retry_seconds = options.retry_for.total_seconds()
     wishes = Options(

@@ -33,9 +33,9 @@ FUNCTIONS = """
 
 
 def open_console(published: Path, arguments: Sequence[str]) -> NoReturn:
-    """Become DuckDB's shell on a set; `arguments` are the shell's own. Raises CommandError where there is none.
+    """Become DuckDB's shell on a release; `arguments` are the shell's own. Raises CommandError where there is none.
 
-    The set stays the one that was current at the beginning: a later one changes nothing here.
+    The release stays the one that was current at the beginning: a later one changes nothing here.
     """
     shell = Path(sysconfig.get_path("scripts")) / "duckdb"
     if not shell.is_file():

@@ -1,6 +1,6 @@
-"""The import of a published set, checked before anything leaves this machine.
+"""The import of a release, checked before anything leaves this machine.
 
-A set's `convex/import.zip` is a uniform ZIP: for each of our tables `documents.jsonl` and `generated_schema.jsonl`.
+A release's `convex/import.zip` is a uniform ZIP: for each of our tables `documents.jsonl` and `generated_schema.jsonl`.
 """
 
 import hashlib
@@ -47,9 +47,9 @@ class Archive:
 
 @contextmanager
 def opened(directory: Path) -> Generator[Archive]:
-    """Open the archive of a published set. What is read then is what was checked, whatever becomes of the set.
+    """Open the archive of a release. What is read then is what was checked, whatever becomes of the release.
 
-    Raises CommandError for a set that isn't whole, or whose archive holds another table than ours.
+    Raises CommandError for a release that isn't whole, or whose archive holds another table than ours.
     """
     manifest, path = Manifest.read(directory), directory / ARCHIVE
     try:

@@ -1,4 +1,4 @@
-"""What an edit changes: the public relations and functions of the last build, held against a published set."""
+"""What an edit changes: the public relations and functions of the last build, held against a release."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ from publish.sql import is_same, with_names, without_catalog
 MEMORY_LIMIT = "4GB"
 """Two hashes of each row of the largest relation, before and after, fit in it at 40,000 palettes."""
 NO_MODEL = "published_build"
-"""The table by which a set says what it holds."""
+"""The table by which a release says what it holds."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,13 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The last build, held against a set."""
+    """The last build, held against a release."""
 
     database: str
     build_id: str
-    """The set's."""
+    """The release's."""
     git_commit: str | None
-    """The set's."""
+    """The release's."""
     notes: list[str]
     """Why differences may have another cause than one's edit, a sentence each."""
     differences: list[Difference]
@@ -107,11 +107,11 @@ def compare(
     progress: Progress,
     renames: Sequence[Rename] = (),
 ) -> Comparison:
-    """Hold what the last build made against a set, with up to `samples` rows of each kind of change.
+    """Hold what the last build made against a release, with up to `samples` rows of each kind of change.
 
-    A set with older public names is compared under those that `renames` give. `target` is where dbt leaves its results.
-    The build needn't be whole; what keeps it from being published is noted. Raises CommandError if either side can't be
-    read.
+    A release with older public names is compared under those that `renames` give. `target` is where dbt leaves its
+    results. The build needn't be whole; what keeps it from being published is noted. Raises CommandError if either side
+    can't be read.
     """
     manifest, project = Manifest.read(published), artifacts(target)[1]
     models = marts(project)
@@ -171,12 +171,12 @@ def _notes(
     read = {run.run_id for run in manifest.source_runs}
     if built != read:
         notes.append(
-            f"the build read {len(built - read)} runs that the set didn't, and {len(read - built)} of its own no more: "
-            "not every difference comes from an edit"
+            f"the build read {len(built - read)} runs that the release didn't, and {len(read - built)} of its own no "
+            "more: not every difference comes from an edit"
         )
     if (version := manifest.versions.get("duckdb")) != duckdb.__version__:
         notes.append(
-            f"the set was made by DuckDB {version}, and this is {duckdb.__version__}: "
+            f"the release was made by DuckDB {version}, and this is {duckdb.__version__}: "
             "it may write the same definition in other words"
         )
     return notes
@@ -218,7 +218,7 @@ def _of(catalog: str, name: str) -> str:
 
 
 def _renamed(old: _Side, new: _Side, renames: Sequence[Rename], notes: list[str]) -> _Side:
-    """Return the side of a set under the names of today. What has another name now is noted."""
+    """Return the side of a release under the names of today. What has another name now is noted."""
     tables = new_tables(renames, old.relations | old.functions, new.relations | new.functions)
     relations, all_names = {}, dict(tables)
     columns_of: dict[tuple[str, str], list[str]] = {}
@@ -242,7 +242,7 @@ def _renamed(old: _Side, new: _Side, renames: Sequence[Rename], notes: list[str]
     told = [f"{was} is {now}" for was, now in tables.items()]
     told += [f"{was} is {now} in {', '.join(sorted(names))}" for (was, now), names in columns_of.items()]
     if told:
-        notes.append(f"the set has older names and is compared under those of today: {'; '.join(told)}")
+        notes.append(f"the release has older names and is compared under those of today: {'; '.join(told)}")
     return _Side(old.catalog, relations, functions)
 
 
@@ -256,7 +256,7 @@ def _under_new_names(relation: _Relation, names: dict[str, str], values: dict[st
 
 
 def _as_published(build: _Side, models: Sequence[Mart]) -> _Side:
-    """Return the side of a build as a set of it would have it: the public relations, described, of any database."""
+    """Return the side of a build as a release of it would have it: the public relations, described, of any database."""
     relations = {}
     for mart in models:
         if mart.name not in build.relations:

@@ -38,8 +38,8 @@ def as_json(comparison: Comparison) -> str:
 
 
 def as_markdown(comparison: Comparison) -> str:
-    """Return it for a pull request: a table of what differs, and the samples folded below."""
-    lines = [f"### Against the published set `{comparison.build_id}`", ""]
+    """Return it for a pull request: a table of what differs, and the samples collapsed below."""
+    lines = [f"### Against the release `{comparison.build_id}`", ""]
     lines += [f"{visible(_for_app(comparison))}.", "", f"{_conclusion(comparison)}.", ""]
     lines += [f"- {_cell(note)}" for note in comparison.notes] + [""] if comparison.notes else []
     if comparison.differences:
@@ -91,7 +91,7 @@ def _lines(comparison: Comparison) -> Generator[Line]:
     yield 0, "", visible(_for_app(comparison))
     yield 0, "", _conclusion(comparison)
     commit = f", commit {comparison.git_commit}" if comparison.git_commit else ""
-    yield 0, "", visible(f"{comparison.database} against the published set {comparison.build_id}{commit}")
+    yield 0, "", visible(f"{comparison.database} against the release {comparison.build_id}{commit}")
     for note in comparison.notes:
         yield 0, "", f"note: {visible(note)}"
     for difference in _app_first(comparison):

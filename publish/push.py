@@ -1,4 +1,4 @@
-"""`publish push`: replace our two tables on a Convex deployment by those of a published set, all at once or not at all.
+"""`publish push`: replace our two tables on a Convex deployment by those of a release, all at once or not at all.
 
 The steps are those of `npx convex import --replace` (convex-backend, `crates/local_backend/src/snapshot_import.rs`):
 upload in parts, wait until the deployment has looked at the archive, confirm, wait until it has swapped the tables in
@@ -466,7 +466,7 @@ class _Push:
                 checkpoint.existing_rows_to_delete,
             )
             if rows != self._archive.rows[table]:
-                return f"it would write {rows:,} rows to {table}, where the set has {self._archive.rows[table]:,}"
+                return f"it would write {rows:,} rows to {table}, where the release has {self._archive.rows[table]:,}"
             if deleted != before.pushed_rows[table] and not self._options.overwrite:
                 return (
                     f"it would delete {deleted:,} rows of {table}, where the last push that is known wrote "

@@ -1,4 +1,4 @@
-"""Write a set, look at it, and only then switch it in."""
+"""Write a release, look at it, and only then switch it in."""
 
 import subprocess
 from collections.abc import Collection
@@ -16,7 +16,7 @@ from common.manifest import FileEntry, Manifest, Shrunk, differences, files_of
 from common.problems import remedy
 from common.progress import Progress, Tell, silent
 from common.raw_zone import RawZone
-from common.releases import PublishedSets
+from common.releases import Releases
 from common.settings import CONSENSUS_TABLE
 from common.shrinking import Loss
 from publish.build import Build, audit
@@ -48,7 +48,7 @@ def publish(
     target: Path,
     database: Path,
     zone: RawZone,
-    sets: PublishedSets,
+    releases: Releases,
     keep: int,
     progress: Progress,
     *,
@@ -56,30 +56,30 @@ def publish(
     allow_shrink: Collection[str] = (),
     report: Tell = silent,
 ) -> Published:
-    """Publish the last build: make its set and the link `current`, and delete all but the last `keep` sets.
+    """Publish the last build: make its release and the link `current`, and delete all but the last `keep` releases.
 
     Tables of `allow_shrink` may lose most of their rows. Raises CommandError, and leaves what was current as it was, if
-    the build didn't pass, if another table that counts documents did so, or if a set can't be written.
+    the build didn't pass, if another table that counts documents did so, or if a release can't be written.
     """
     try:
-        with sets.lock():
+        with releases.lock():
             build = audit(target, database, zone, allow_stale=allow_stale)
             _refuse_unknown(build, allow_shrink)
-            is_new = build.build_id not in sets.ids()
+            is_new = build.build_id not in releases.ids()
             if is_new:
-                last = _last_release(sets, report)
-                with sets.new(build.build_id) as directory:
+                last = _last_release(releases, report)
+                with releases.new(build.build_id) as directory:
                     _write(build, directory, last, allow_shrink, progress)
-            _refuse_if_damaged(sets.directory / build.build_id)
-            sets.switch(build.build_id)
-            return Published(Manifest.read(sets.directory / build.build_id), is_new, sets.prune(keep))
+            _refuse_if_damaged(releases.directory / build.build_id)
+            releases.switch(build.build_id)
+            return Published(Manifest.read(releases.directory / build.build_id), is_new, releases.prune(keep))
     except OSError as error:
         raise CommandError(
-            f"can't write to {sets.directory}: {error.strerror or error}. What was current stays current; "
+            f"can't write to {releases.directory}: {error.strerror or error}. What was current stays current; "
             f"{remedy(error)}, or choose another place with PUBLISH_DIR, and publish again"
         ) from error
     except duckdb.Error as error:
-        reason = f"can't copy {database} to {sets.directory}: {first_line(error)}. What was current stays current"
+        reason = f"can't copy {database} to {releases.directory}: {first_line(error)}. What was current stays current"
         raise CommandError(f"{reason}; {remedy(error)}, and publish again") from error
 
 
@@ -90,11 +90,11 @@ def _refuse_unknown(build: Build, allow_shrink: Collection[str]) -> None:
         raise CommandError(f"--allow-shrink {unknown[0]}: only tables that count documents are guarded: {names}")
 
 
-def _last_release(sets: PublishedSets, report: Tell) -> Manifest | None:
-    """Return the manifest of the current set. Where it can't be read, nothing can be compared with it."""
-    current = sets.current()
+def _last_release(releases: Releases, report: Tell) -> Manifest | None:
+    """Return the manifest of the current release. Where it can't be read, nothing can be compared with it."""
+    current = releases.current()
     try:
-        return Manifest.read(sets.directory / current) if current else None
+        return Manifest.read(releases.directory / current) if current else None
     except CommandError as error:
         report(f"nothing is compared with the last release: {error}")
         return None
@@ -213,7 +213,7 @@ def _git_commit(project: Path) -> str | None:
 
 
 def _versions(build: Build) -> dict[str, str]:
-    """Return the versions of all that had a part in a set."""
+    """Return the versions of all that had a part in a release."""
     return {
         "palette-analytics": __version__,
         "dbt-core": build.dbt_version,

@@ -14,7 +14,7 @@ from common.command import guarded, say
 from common.errors import CommandError
 from common.manifest import Manifest
 from common.raw_zone import RawZone
-from common.releases import PublishedSets, publish_dir
+from common.releases import Releases, publish_dir
 from common.settings import raw_dir
 from publish.connection import limited_connection
 
@@ -43,16 +43,16 @@ def holds_sample(database: Path) -> bool:
         return connection.execute(_QUERY, ids).fetchall() == [(True,)]
 
 
-def refuse_over_other_data(zone: RawZone, sets: PublishedSets) -> None:
+def refuse_over_other_data(zone: RawZone, releases: Releases) -> None:
     """Raise CommandError where nothing but made-up data has landed, though a release of other data is current."""
-    current = sets.current()
+    current = releases.current()
     if current is None:
         return
-    runs = zone.standing_runs()
+    runs = zone.active_runs()
     if not all(run.is_sample for run in runs):
         return
     try:
-        manifest = Manifest.read(sets.directory / current)
+        manifest = Manifest.read(releases.directory / current)
     except CommandError:
         if runs:
             return  # for its error says to publish anew
@@ -67,7 +67,7 @@ def refuse_over_other_data(zone: RawZone, sets: PublishedSets) -> None:
         else f"the sample isn't landed: {zone.directory} holds no run"
     )
     raise CommandError(
-        f"{held}, though {sets.directory} has a release of {whose} "
+        f"{held}, though {releases.directory} has a release of {whose} "
         f"({current}). Land your data (python -m extract load PATH, or sync), set RAW_DIR to where it is, or set "
         "PUBLISH_DIR to a new folder"
     )
@@ -76,7 +76,7 @@ def refuse_over_other_data(zone: RawZone, sets: PublishedSets) -> None:
 def main() -> int:
     """Return 0 where `make build` may go on; else 1, and say on stderr why not."""
     try:
-        refuse_over_other_data(RawZone(raw_dir(None)), PublishedSets(publish_dir(None)))
+        refuse_over_other_data(RawZone(raw_dir(None)), Releases(publish_dir(None)))
     except CommandError as error:
         say(f"publish: {error}")
         return 1

@@ -49,7 +49,7 @@ KILLS_PER_STATE = 3
 """At most: a soak goes on until as many states were compared."""
 MOST_STARTS_PER_KILL = 5
 COMPACT_AFTER = 4
-"""Runs that may stand: few, so that the sync folds them all the time."""
+"""Runs that may be active: few, so that the sync compacts them all the time."""
 MEANINGFUL_FAILURE = "kept being imported, dropped or made"
 
 

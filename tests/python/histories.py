@@ -146,13 +146,13 @@ class Project:
         self.kept.land_documents("palette_tags", list(documents.values()))
         self.answers = dict(documents)
 
-    def fold(self) -> None:
-        """Fold all runs to one."""
+    def compact(self) -> None:
+        """Compact all runs to one."""
         compact(self.zone)
 
     def lose_first_run(self) -> None:
-        """Delete the oldest run that stands, and those that it stands for, as by hand."""
-        first = self.zone.standing_runs()[0].run_id
+        """Delete the oldest active run, and those that it replaces, as a person would."""
+        first = self.zone.active_runs()[0].run_id
         for run_id in self.zone.run_ids():
             if run_id <= first:
                 shutil.rmtree(self.zone.directory / run_id)

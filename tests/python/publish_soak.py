@@ -1,9 +1,10 @@
-"""The proof that a reader never meets half a set: it reads while builds are published and publishers are killed.
+"""The proof that a reader never meets half a release: it reads while builds are published and publishers are killed.
 
 `make soak-publish` runs it. A reader opens `current` every 50 ms and sees that all it finds is of one build. Meanwhile
 builds are published, each with a palette more than the one before, and half of the publishers are ended with SIGKILL
-when they have written a drawn part of their set. After each, the current set has to be whole, and the one before or the
-new one. No outcome hangs on the clock: a busy machine makes it slow, not wrong. Then comes `push_soak`, as long.
+when they have written a drawn part of their release. After each, the current release has to be whole, and the one
+before or the new one. No outcome hangs on the clock: a busy machine makes it slow, not wrong. Then comes `push_soak`,
+as long.
 """
 
 import argparse
@@ -33,11 +34,11 @@ STILL_SECONDS = 600
 KILLS_PER_WRITTEN = 4
 """At most: a soak goes on until as many publishers were killed while they wrote."""
 MOST_STARTS_PER_KILL = 5
-WHILE_WRITTEN = "  while a set was being written"
+WHILE_WRITTEN = "  while a release was being written"
 
 
 class CurrentReader(threading.Thread):
-    """Reads the current set again and again, until it is told to stop."""
+    """Reads the current release again and again, until it is told to stop."""
 
     def __init__(self, directory: Path):
         super().__init__(daemon=True)
@@ -59,12 +60,12 @@ class CurrentReader(threading.Thread):
             self.errors.append(repr(error))
 
     def stop(self) -> None:
-        """Return when it has stopped and read once more, having looked for sets that came back after newer ones."""
+        """Return when it has stopped and read once more, having looked for releases that came back after newer ones."""
         self._stopping.set()
         self.join()
         self.read()
         if self.seen != sorted(self.seen):
-            self.errors.append("an older set came back")
+            self.errors.append("an older release came back")
 
 
 def soak(place: BuiltPlace, directory: Path, publishes: int, kills: int, seed: int) -> tuple[Counter[str], list[str]]:
@@ -92,11 +93,11 @@ def soak(place: BuiltPlace, directory: Path, publishes: int, kills: int, seed: i
         previous = current
         if number > publishes + kills * MOST_STARTS_PER_KILL:
             mismatches.append(
-                f"{number} publishers were too few for {kills} kills, some of them while a set was written"
+                f"{number} publishers were too few for {kills} kills, some of them while a release was written"
             )
             break
     reader.stop()
-    figures |= {"reads": len(reader.seen), "sets met by the reader": len({*reader.seen})}
+    figures |= {"reads": len(reader.seen), "releases met by the reader": len({*reader.seen})}
     return figures, mismatches + reader.errors
 
 
@@ -123,7 +124,7 @@ def _publish(place: BuiltPlace, directory: Path, number: int, kill_at: int | Non
 
 
 def _size(directory: Path) -> int:
-    """Return how many bytes a set has so far, or less where it moves away meanwhile."""
+    """Return how many bytes a release has so far, or less where it moves away meanwhile."""
     size = 0
     with suppress(FileNotFoundError):
         for path in directory.rglob("*"):

@@ -15,7 +15,7 @@ from conftest import ROOT
 
 from common.progress import no_progress
 from common.raw_zone import RawZone
-from common.releases import PublishedSets
+from common.releases import Releases
 from publish.release import Published, publish
 
 JUDGE = ROOT / "tests" / "convex_values"
@@ -42,8 +42,8 @@ class BuiltPlace:
 
     def publish(self, directory: Path, keep: int = 3) -> Published:
         """Publish it to a directory."""
-        zone, sets = RawZone(self.raw_dir), PublishedSets(directory)
-        return publish(self.target, self.database, zone, sets, keep, no_progress)
+        zone, releases = RawZone(self.raw_dir), Releases(directory)
+        return publish(self.target, self.database, zone, releases, keep, no_progress)
 
     def delete(self, rows: str) -> None:
         """Delete rows of a table of the database, `TABLE where …`."""
@@ -84,7 +84,7 @@ class BuiltPlace:
 
 
 def read_current(directory: Path) -> str:
-    """Read the current set as a consumer does, see that all of it is of one build, and return its id."""
+    """Read the current release as a consumer does, see that all of it is of one build, and return its id."""
     path = (directory / "current").resolve(strict=True)
     manifest = json.loads((path / "manifest.json").read_text())
     with duckdb.connect(str(path / "palettes.duckdb"), read_only=True) as connection:

@@ -20,7 +20,7 @@ from typing import Any
 
 from convex_deployment.control import ROOT, Deployment
 from convex_deployment.faults import SOAKED
-from published_set import consensus, run, write_set
+from released import consensus, run, write_release
 from soak import LOOK_SECONDS, STILL, STILL_SECONDS, wait_for_requests
 
 FAULT_RATE = 0.2
@@ -61,12 +61,12 @@ class PushSoak:
                 self.mismatches.append(f"{self._number} pushes were too few for {kills} kills")
 
     def push(self, is_doomed: bool) -> None:
-        """Push the next set, and perhaps kill the pusher; look at what the deployment holds then."""
+        """Push the next release, and perhaps kill the pusher; look at what the deployment holds then."""
         self._number += 1
         moment = datetime(2030, 1, 1, tzinfo=UTC) + timedelta(seconds=self._number)
         build_id = f"{moment:%Y%m%dT%H%M%SZ}-{self._number:012x}"
         rows = consensus(self._random.randrange(30, 40), said=(f"tag {self._number}", "凉"))
-        write_set(self.folder, rows, build_id)
+        write_release(self.folder, rows, build_id)
         pushed = _sorted({"palette_tag_consensus": rows, "analytics_runs": [run(build_id, len(rows))]})
         code, said = self._run_pusher(is_doomed)
         self._wait_for_imports(build_id)

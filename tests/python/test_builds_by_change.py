@@ -26,7 +26,7 @@ happenings = st.one_of(
     st.tuples(st.just("sync"), st.lists(ANSWERS, min_size=1, max_size=12)),
     st.tuples(st.just("import"), st.lists(ANSWERS, max_size=8)),
     st.tuples(st.just("export"), st.dictionaries(st.sampled_from(IDS), st.none(), max_size=4), st.lists(ANSWERS)),
-    st.tuples(st.just("fold")),
+    st.tuples(st.just("compact")),
     st.tuples(st.just("lose")),
     st.tuples(st.just("synonym"), st.sampled_from(WORDS), st.sampled_from(["calm", "warm", "retro", "never said"])),
     st.tuples(st.just("no synonym")),
@@ -100,7 +100,7 @@ def test_what_comes_goes_changes_or_is_meant_otherwise_is_told_by_a_build_that_k
     assert dict(project.kept.rows(said)) == {"bold": 2, "sea": 10, "serene": 8}
     project.export({name: text for name, text in project.answers.items() if name != "d4"})
     project.build_in_vain()
-    project.fold()
+    project.compact()
     project.build_and_kill(20)
     project.add_synonym("mood", "serene", "calm")
     project.build()
@@ -148,8 +148,8 @@ def _happen(project: Project, what: str, *how: Any) -> None:
         case "export":
             left = {name: text for name, text in project.answers.items() if name not in how[0]}
             project.export(left | dict(how[1]))
-        case "fold":
-            project.fold()
+        case "compact":
+            project.compact()
         case "lose":
             project.lose_first_run()
         case "synonym":

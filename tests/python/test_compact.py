@@ -48,9 +48,9 @@ def test_a_sync_goes_on_after_it(live: Live) -> None:
     live.sync()
     live.deployment.insert("palettes", {"n": 2})
     run = live.sync()
-    folded = compact(live.extract, "--keep", "0s")
-    assert (folded["cursor"], folded["snapshot_ts"]) == (run["cursor"], run["snapshot_ts"])
-    assert {name: folded["sync"][name] for name in ("journal", "page")} == {
+    compacted = compact(live.extract, "--keep", "0s")
+    assert (compacted["cursor"], compacted["snapshot_ts"]) == (run["cursor"], run["snapshot_ts"])
+    assert {name: compacted["sync"][name] for name in ("journal", "page")} == {
         name: run["sync"][name] for name in ("journal", "page")
     }
     live.rests()

@@ -1,4 +1,4 @@
-"""`python -m publish console`: DuckDB's shell on a published set."""
+"""`python -m publish console`: DuckDB's shell on a release."""
 
 import os
 import pty
@@ -20,7 +20,7 @@ COMMAND = [sys.executable, "-m", "publish", "console"]
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory of sets: one of them, current, with a table, a view and a function."""
+    """The directory of releases: one of them, current, with a table, a view and a function."""
     directory = tmp_path_factory.mktemp("published")
     path = directory / "20261125T061644Z-0123456789ab"
     path.mkdir()
@@ -60,9 +60,9 @@ def test_a_null_is_an_empty_cell_of_csv_and_nothing_of_the_home_directory_is_rea
 
 
 def test_a_file_that_is_no_database_is_told_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "set").mkdir()
-    (tmp_path / "set" / "palettes.duckdb").write_bytes(b"no database" * 1000)
-    assert main(["console", "--set", str(tmp_path / "set")]) == 1
+    (tmp_path / "release").mkdir()
+    (tmp_path / "release" / "palettes.duckdb").write_bytes(b"no database" * 1000)
+    assert main(["console", "--release", str(tmp_path / "release")]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith("run make build")
 
@@ -86,12 +86,12 @@ def test_whoever_reads_may_go(published: Path) -> None:
     assert done.stderr == b""
 
 
-def test_the_set_is_resolved_once(published: Path) -> None:
+def test_the_release_is_resolved_once(published: Path) -> None:
     done = console(published, "select file from pragma_database_list where name = 'palettes'", "--", "-csv")
     assert done.stdout.split()[1].endswith("/20261125T061644Z-0123456789ab/palettes.duckdb")
 
 
-def test_without_a_set_it_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_release_it_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--publish-dir", str(tmp_path), "console"]) == 1
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)

@@ -25,7 +25,7 @@ from warehouse import PROJECT, Warehouse
 
 from common.progress import no_progress
 from common.raw_zone import RawZone
-from common.releases import PublishedSets
+from common.releases import Releases
 from publish.cli import main
 from publish.diff import Aspect, Comparison, Difference, compare
 from publish.diff_report import as_json, as_markdown, print_text
@@ -43,7 +43,7 @@ Change = tuple[dict[str, Any], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Edited:
-    """A build of the sample, the set of it, and the same build after one synonym was added."""
+    """A build of the sample, the release of it, and the same build after one synonym was added."""
 
     place: BuiltPlace
     published: Path
@@ -66,7 +66,7 @@ def edited(tmp_path_factory: pytest.TempPathFactory) -> Edited:
     warehouse.run("build")
     place = BuiltPlace(warehouse.database, warehouse.raw_dir, warehouse.target)
     place.publish(warehouse.directory / "published")
-    unchanged = Edited(place, PublishedSets(warehouse.directory / "published").find(None), documents)
+    unchanged = Edited(place, Releases(warehouse.directory / "published").find(None), documents)
     assert unchanged.compare().differences == []
     assert unchanged.compare().notes == []
     warehouse.insert("synonyms", [*SYNONYM, "a test"])
@@ -273,7 +273,7 @@ def test_columns_descriptions_nulls_views_functions_and_other_runs_are_told(edit
     assert "1 run" in comparison.notes[-1]
 
 
-def test_a_set_with_older_names_is_compared_under_those_of_today(
+def test_a_release_with_older_names_is_compared_under_those_of_today(
     edited: Edited, comparison: Comparison, tmp_path: Path
 ) -> None:
     older = tmp_path / edited.published.name
@@ -445,7 +445,7 @@ def test_the_exit_code_tells_of_differences_where_that_is_asked_for(edited: Edit
 
 
 @pytest.mark.parametrize("missing", ["build.duckdb", "target/manifest.json"])
-def test_without_a_build_or_a_set_it_says_what_to_do(
+def test_without_a_build_or_a_release_it_says_what_to_do(
     edited: Edited,
     tmp_path: Path,
     missing: str,

@@ -128,7 +128,7 @@ def test_a_test_is_told_in_words_known_or_not() -> None:
     assert words("adds_up", column_name="n", to="total") == "adds up (to: total)"
 
 
-def test_without_a_published_set_or_artefacts_one_line_says_what_to_do(
+def test_without_a_release_or_artefacts_one_line_says_what_to_do(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -137,8 +137,8 @@ def test_without_a_published_set_or_artefacts_one_line_says_what_to_do(
     arguments = ["--target", "none", "--publish-dir", str(tmp_path)]
     assert main(arguments) == 1
     assert "run make build" in capsys.readouterr().err
-    (tmp_path / "set").mkdir()
-    (tmp_path / "current").symlink_to("set")
+    (tmp_path / "release").mkdir()
+    (tmp_path / "current").symlink_to("release")
     assert main(arguments) == 1
     error = capsys.readouterr().err
     assert error.count("\n") == 1

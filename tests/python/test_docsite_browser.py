@@ -27,7 +27,7 @@ from warehouse import Warehouse
 
 from docsite.lineage import ColumnName, read_lineage
 from docsite.project import Project, Table, read_project
-from docsite.published import PublishedSet
+from docsite.release import Release
 from docsite.site import write_site
 
 SAMPLE = ROOT / "sample" / "convex-export.zip"
@@ -288,7 +288,7 @@ def test_dbt_docs_find_it_too(site: Path, chromium: Browser) -> None:
 
 def test_every_public_column_is_followed_to_where_it_comes_from(site: Path) -> None:
     project = read_project(site.with_name("docs"))
-    with PublishedSet(site.with_name("published") / "current") as data:
+    with Release(site.with_name("published") / "current") as data:
         lineage = read_lineage(project, {one.unique_id: data.returned(one) for one in project.functions})
 
     def parents(table: str, column: str) -> list[str]:

@@ -183,7 +183,7 @@ def test_an_empty_zone_has_a_status(extract: Extract) -> None:
     assert state == {
         "raw_dir": str(extract.raw),
         "run_count": 0,
-        "folded_run_count": 0,
+        "compacted_run_count": 0,
         "age_seconds": None,
         "current": {},
         "sync": None,

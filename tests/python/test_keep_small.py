@@ -1,4 +1,4 @@
-"""Folding by itself: however many runs land, few stand, and they say what all of them said."""
+"""Compacting by itself: however many runs land, few are active, and they say what all of them said."""
 
 import json
 import os
@@ -79,9 +79,9 @@ def everything(raw: Path) -> tuple[State, State]:
     return Reader(raw).state(), last_texts(raw)
 
 
-def only_standing(raw: Path, folder: Path) -> Path:
+def only_active(raw: Path, folder: Path) -> Path:
     """Copy the runs that stand to another zone."""
-    for run in LandingZone(raw).standing_runs():
+    for run in LandingZone(raw).active_runs():
         shutil.copytree(raw / run.run_id, folder / run.run_id)
     return folder
 
@@ -96,7 +96,7 @@ changes = st.tuples(st.sampled_from(TABLES), st.tuples(operations, st.sampled_fr
 LARGE: Changes = [
     (table, ("upsert", key, random.Random(key).randbytes(50_000).hex())) for table in TABLES for key in KEYS
 ]
-"""What is rarely folded, as it is large beside the runs after it."""
+"""What is rarely compacted, as it is large beside the runs after it."""
 
 
 @settings(max_examples=20)
@@ -110,23 +110,23 @@ def test_whatever_lands_the_runs_that_stand_say_what_all_of_them_said(
     runs: list[Changes], after: int, sweeps: list[bool], whole: set[int]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        plain, folded = LandingZone(Path(folder, "plain")), LandingZone(Path(folder, "folded"))
+        plain, compacted = LandingZone(Path(folder, "plain")), LandingZone(Path(folder, "compacted"))
         for number, changes in enumerate([LARGE, *runs]):
             land(plain, changes)
-            land(folded, changes)
-            stood = [run.run_id for run in folded.standing_runs()]
+            land(compacted, changes)
+            stood = [run.run_id for run in compacted.active_runs()]
             keep = timedelta(0) if sweeps[number] else KEEP
-            written = compact(folded, keep) if number in whole else keep_small(folded, after, keep)
-            stand = [run.run_id for run in folded.standing_runs()]
+            written = compact(compacted, keep) if number in whole else keep_small(compacted, after, keep)
+            stand = [run.run_id for run in compacted.active_runs()]
             assert stand == ([*stood[: len(stand) - 1], written.run_id] if written else stood)
         wanted = everything(plain.directory)
-        assert everything(folded.directory) == wanted
-        assert everything(only_standing(folded.directory, Path(folder, "standing"))) == wanted
+        assert everything(compacted.directory) == wanted
+        assert everything(only_active(compacted.directory, Path(folder, "active"))) == wanted
         counts = {str(name): len(texts) for name, texts in wanted[0].items()}
-        assert {name: count for name, count in status(folded).current.items() if count} == counts
+        assert {name: count for name, count in status(compacted).current.items() if count} == counts
 
 
-# Which runs are folded
+# Which runs are compacted
 
 
 def summary(number: int, size: int) -> RunSummary:
@@ -202,11 +202,11 @@ def test_whatever_moment_it_is_killed_at_the_same_is_visible(tmp_path: Path) -> 
         raw = _copied(zone.directory, tmp_path / f"killed{moment}")
         assert run_until(moment, raw).returncode == -9
         assert everything(raw) == wanted, moment
-        assert everything(only_standing(raw, tmp_path / f"standing{moment}")) == wanted, moment
+        assert everything(only_active(raw, tmp_path / f"active{moment}")) == wanted, moment
         seen.add(len(run_folders(raw)))
         land(LandingZone(raw), upserts("tags", "later"))  # what the crash left is in nobody's way
         assert Reader(raw).state()["tags"].keys() == {*"0123", "later"}
-    assert len(seen) > 2  # before the fold, after it, and between two deletions
+    assert len(seen) > 2  # before the compaction, after it, and between two deletions
 
 
 def _copied(raw: Path, to: Path) -> Path:
@@ -216,14 +216,14 @@ def _copied(raw: Path, to: Path) -> Path:
 def deletions(zone: LandingZone) -> dict[str, int]:
     """How many have ever landed, by table."""
     counts: Counter[str] = Counter()
-    for run in zone.standing_runs():
+    for run in zone.active_runs():
         counts.update({table.name: table.landed_deletes for table in run.tables})
     return dict(counts)
 
 
 def test_folding_keeps_how_many_deletions_landed_and_counts_nothing_else(tmp_path: Path) -> None:
     zone = LandingZone(tmp_path)
-    large = ("palettes", ("upsert", "large", os.urandom(20_000).hex()))  # which isn't folded with the small ones
+    large = ("palettes", ("upsert", "large", os.urandom(20_000).hex()))  # which isn't compacted with the small ones
     land(zone, [large, *upserts("palettes", *"abcdefgh")])
     land(zone, [("palettes", ("delete", name, "")) for name in "ab"] + upserts("tags", "x"))
     land(zone, [("palettes", ("delete", "c", "")), ("tags", ("truncate", "", ""))])
@@ -231,7 +231,7 @@ def test_folding_keeps_how_many_deletions_landed_and_counts_nothing_else(tmp_pat
     assert deletions(zone) == {"palettes": 3, "tags": 0}
     part = keep_small(zone, 2)
     assert part
-    assert part.stands_from
+    assert part.replaces_from
     assert deletions(zone) == {"palettes": 3, "tags": 0}
     for forget_deleted in (False, True):
         land(zone, [("palettes", ("delete", "d", "")), ("tags", ("delete", "x", ""))])
@@ -258,18 +258,18 @@ def land_many(extract: Extract, tmp_path: Path) -> str:
 def test_what_lands_folds_small_runs_where_many_stand(extract: Extract, land_many: str) -> None:
     result = extract("load", land_many, "--compact-after", "4")
     assert (result.code, result.err) == (0, "")
-    assert result.out.splitlines()[-1].startswith("folded 5 runs into ")
-    (standing,) = LandingZone(extract.raw).standing_runs()
-    assert (standing.kind, standing.source.name) == ("full", "5 runs")
+    assert result.out.splitlines()[-1].startswith("compacted 5 runs into ")
+    (active,) = LandingZone(extract.raw).active_runs()
+    assert (active.kind, active.source.name) == ("full", "5 runs")
     assert len(run_folders(extract.raw)) == 6  # for builds that began before
     found = json.loads(extract("status", "--json").out)
-    assert (found["run_count"], found["folded_run_count"], found["current"]) == (1, 5, {"palettes": 1})
+    assert (found["run_count"], found["compacted_run_count"], found["current"]) == (1, 5, {"palettes": 1})
 
 
 def test_json_stays_one_object(extract: Extract, land_many: str) -> None:
     result = extract("load", land_many, "--compact-after", "4", "--json")
     assert json.loads(result.out)["source"]["type"] == "zip"
-    assert result.err.startswith("folded 5 runs into ")
+    assert result.err.startswith("compacted 5 runs into ")
 
 
 @pytest.mark.parametrize(("flag", "setting"), [("0", None), (None, "0"), ("5", "1"), (None, "5"), (None, None)])
@@ -279,8 +279,8 @@ def test_it_can_be_turned_off_or_put_off(
     if setting:
         monkeypatch.setenv("COMPACT_AFTER", setting)
     result = extract("load", land_many, *(["--compact-after", flag] if flag else []))
-    assert (result.code, "folded" in result.out) == (0, False)
-    assert len(LandingZone(extract.raw).standing_runs()) == 5
+    assert (result.code, "compacted" in result.out) == (0, False)
+    assert len(LandingZone(extract.raw).active_runs()) == 5
 
 
 def test_what_is_no_number_is_refused_before_anything_lands(
@@ -319,7 +319,7 @@ def test_a_sync_goes_on_after_runs_that_were_folded(live: Live) -> None:
     for n in range(6):
         live.deployment.transaction([["replace", ids[0], {"n": n}]])
         live.sync("--compact-after", "3")
-    kinds = [(run.source.type, run.kind) for run in LandingZone(live.raw).standing_runs()]
+    kinds = [(run.source.type, run.kind) for run in LandingZone(live.raw).active_runs()]
     assert ("compact", "incremental") in kinds
     assert kinds[0] == ("data_sync", "full")
     assert len(kinds) <= 3
@@ -368,12 +368,14 @@ def test_a_build_keeps_its_files_while_runs_are_folded_and_the_next_one_reads_th
     )
     warehouse.run("build", *models)
     assert [warehouse.rows(one) for one in (query, deleted, rejected)] == before
-    (folded,) = zone.standing_runs()
-    assert warehouse.rows("select run_id, source_type from raw.build_runs") == [(folded.run_id, "compact")]
+    (compacted,) = zone.active_runs()
+    assert warehouse.rows("select run_id, source_type from raw.build_runs") == [(compacted.run_id, "compact")]
     extract.load(write_zip(tmp_path / "x.zip", table_entries(palettes=documents("d"))))
     assert keep_small(zone, 1) is not None
     with pytest.raises(CommandError, match="after the build began"):
-        _refuse_unless_current(zone, [SourceRun(folded.run_id, "full", None, "compact", "3 runs")], allow_stale=False)
+        _refuse_unless_current(
+            zone, [SourceRun(compacted.run_id, "full", None, "compact", "3 runs")], allow_stale=False
+        )
 
 
 def test_what_is_forgotten_is_no_longer_what_was_built(extract: Extract, tmp_path: Path) -> None:
@@ -382,10 +384,10 @@ def test_what_is_forgotten_is_no_longer_what_was_built(extract: Extract, tmp_pat
     zone = LandingZone(extract.raw)
     assert compact(zone) is not None
     assert compact(zone) is None
-    built = [SourceRun(run.run_id, "full", None, "compact", "2 runs") for run in zone.standing_runs()]
+    built = [SourceRun(run.run_id, "full", None, "compact", "2 runs") for run in zone.active_runs()]
     assert compact(zone, forget_deleted=True) is not None
-    assert last_texts(only_standing(zone.directory, tmp_path / "standing")).keys() == {"palettes"}
-    assert last_texts(tmp_path / "standing")["palettes"].keys() == {"b"}
+    assert last_texts(only_active(zone.directory, tmp_path / "active")).keys() == {"palettes"}
+    assert last_texts(tmp_path / "active")["palettes"].keys() == {"b"}
     with pytest.raises(CommandError, match="after the build began"):
         _refuse_unless_current(zone, built, allow_stale=False)
 

@@ -26,7 +26,7 @@ from common.dbt import kept_artifacts
 from common.errors import CommandError
 from common.manifest import differences
 from common.problems import problem
-from common.releases import PublishedSets
+from common.releases import Releases
 from common.run_dbt import explanation, keep_artifacts
 from extract.landing import LandingZone
 from extract.load import load
@@ -93,7 +93,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> BuiltPlace:
 
 @pytest.fixture(scope="module")
 def published(built: BuiltPlace, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The current set of the build, in a folder that looks like a column of the documents."""
+    """The current release of the build, in a folder that looks like a column of the documents."""
     directory = tmp_path_factory.mktemp("published") / "tags=v3"
     built.publish(directory)
     return directory / "current"
@@ -697,7 +697,7 @@ def test_a_table_of_documents_that_lost_most_of_its_rows_stops_the_release(
     assert "palettes would shrink from 29 to 1 rows since the last release, and no deletions explain it" in err
     assert err.endswith("if the loss is meant: python -m publish --allow-shrink palettes\n")
     assert read_current(last_release) == before
-    assert PublishedSets(last_release).ids() == [before]
+    assert Releases(last_release).ids() == [before]
 
     code, _out, err = command("--allow-shrink", "palettes")
     assert code == 0
@@ -817,10 +817,10 @@ def test_a_full_disk_says_to_free_some_space(tmp_path: Path) -> None:
     assert "free some" in (explanation(done.stderr.splitlines(), tmp_path / "x.duckdb") or "")
 
 
-# Sets
+# Releases
 
 
-def test_the_last_sets_stay_and_readers_keep_what_they_have_open(place: BuiltPlace, tmp_path: Path) -> None:
+def test_the_last_releases_stay_and_readers_keep_what_they_have_open(place: BuiltPlace, tmp_path: Path) -> None:
     directory = tmp_path / "published"
     place.publish(directory)
     old = duckdb.connect(str(directory / "current" / "palettes.duckdb"), read_only=True)
@@ -829,17 +829,17 @@ def test_the_last_sets_stay_and_readers_keep_what_they_have_open(place: BuiltPla
         ids.append(place.build_again(number))
         place.publish(directory)
         assert read_current(directory) == ids[-1]
-    assert PublishedSets(directory).ids() == ids[1:]
+    assert Releases(directory).ids() == ids[1:]
     assert (
         old.execute("select count(*) from tag_values").fetchone()
         == rows(place.database, "select count(*) from tag_values")[0]
     )
     old.close()
     place.publish(directory, keep=1)
-    assert PublishedSets(directory).ids() == ids[-1:]
+    assert Releases(directory).ids() == ids[-1:]
 
 
-def test_the_current_set_stays_even_where_later_ones_are_kept(place: BuiltPlace, tmp_path: Path) -> None:
+def test_the_current_release_stays_even_where_later_ones_are_kept(place: BuiltPlace, tmp_path: Path) -> None:
     directory = tmp_path / "published"
     later = [place.build_again(number) for number in (5, 6)]
     for number in (5, 6):
@@ -847,17 +847,17 @@ def test_the_current_set_stays_even_where_later_ones_are_kept(place: BuiltPlace,
         place.publish(directory)
     earlier = place.build_again(1)
     place.publish(directory, keep=1)
-    assert PublishedSets(directory).ids() == [earlier, later[1]]
+    assert Releases(directory).ids() == [earlier, later[1]]
     assert read_current(directory) == earlier
 
 
-def test_a_set_never_opens_for_writing_by_accident(published: Path) -> None:
+def test_a_release_never_opens_for_writing_by_accident(published: Path) -> None:
     files = [path for path in published.rglob("*") if path.is_file()]
     assert files
     assert not any(path.stat().st_mode & 0o222 for path in files)
 
 
-def test_what_a_crash_has_left_is_cleared_and_the_whole_set_of_a_crash_is_taken(
+def test_what_a_crash_has_left_is_cleared_and_the_whole_release_of_a_crash_is_taken(
     place: BuiltPlace, tmp_path: Path
 ) -> None:
     directory = tmp_path / "published"
@@ -869,14 +869,14 @@ def test_what_a_crash_has_left_is_cleared_and_the_whole_set_of_a_crash_is_taken(
     assert read_current(directory)
 
 
-def test_a_reader_never_meets_half_a_set_while_publishers_are_killed(place: BuiltPlace, tmp_path: Path) -> None:
+def test_a_reader_never_meets_half_a_release_while_publishers_are_killed(place: BuiltPlace, tmp_path: Path) -> None:
     figures, mismatches = soak(place, tmp_path / "published", publishes=3, kills=3, seed=1)
     assert mismatches == []
-    assert figures["sets met by the reader"] > 1
+    assert figures["releases met by the reader"] > 1
 
 
 def test_two_cannot_publish_at_once(place: BuiltPlace, tmp_path: Path) -> None:
-    with PublishedSets(tmp_path / "published").lock(), pytest.raises(CommandError, match="another process"):
+    with Releases(tmp_path / "published").lock(), pytest.raises(CommandError, match="another process"):
         place.publish(tmp_path / "published")
 
 
@@ -887,7 +887,7 @@ def test_where_nothing_can_be_written_it_says_so(place: BuiltPlace, tmp_path: Pa
 
 
 @pytest.mark.parametrize("limit", [2_000, 100_000, 1_000_000])
-def test_on_a_full_disk_nothing_is_published_and_the_old_set_stays(
+def test_on_a_full_disk_nothing_is_published_and_the_old_release_stays(
     place: BuiltPlace, tmp_path: Path, limit: int
 ) -> None:
     directory = tmp_path / "published"
@@ -909,7 +909,7 @@ def test_on_a_full_disk_nothing_is_published_and_the_old_set_stays(
     assert "isn't public" not in done.stderr
     assert done.stderr.count("\n") == 1
     assert read_current(directory) == before
-    assert PublishedSets(directory).ids() == [before]
+    assert Releases(directory).ids() == [before]
     assert not (directory / ".incoming").exists()
 
 
@@ -917,7 +917,7 @@ def test_on_a_full_disk_nothing_is_published_and_the_old_set_stays(
 
 
 def damaged(published: Path, directory: Path) -> Path:
-    """A copy of a set, to be damaged."""
+    """A copy of a release, to be damaged."""
     copy = directory / published.resolve().name
     shutil.copytree(published.resolve(), copy)
     for path in copy.rglob("*"):

@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import published_set
 import pytest
+import released
 from conftest import PATIENCE_SECONDS, ROOT, Result
 from convex_deployment import faults
 from convex_deployment.control import Deployment
-from published_set import AFTER, BUILD, NEWER, OLDER, consensus, entries, write_manifest, write_set
+from released import AFTER, BUILD, NEWER, OLDER, consensus, entries, write_manifest, write_release
 
 from convex.client import Client
 from convex.deployment import Deployment as Address
@@ -45,7 +45,7 @@ OTHERS = {"palettes": [{"seed": "a"}, {"seed": "b"}], "palette_tags": [{"seed": 
 
 @dataclass
 class Pusher:
-    """A deployment with tables of the app, a folder of published sets, and the command line between them."""
+    """A deployment with tables of the app, a folder of releases, and the command line between them."""
 
     deployment: Deployment
     folder: Path
@@ -81,15 +81,15 @@ class Pusher:
         return last
 
     def write(self, count: int, build_id: str = BUILD, **more: Any) -> list[dict[str, Any]]:
-        """Publish a set, and return its rows. `more` are further fields of its row of analytics_runs."""
+        """Publish a release, and return its rows. `more` are further fields of its row of analytics_runs."""
         rows = consensus(count)
-        write_set(self.folder, rows, build_id, **more)
+        write_release(self.folder, rows, build_id, **more)
         return rows
 
     def holds(self, rows: list[dict[str, Any]], build_id: str = BUILD, **more: Any) -> None:
         """Check that our tables hold just this, byte by byte, and that the others are as the app left them."""
         assert self.documents("palette_tag_consensus") == sorted(map(text, rows))
-        assert self.documents("analytics_runs") == [text(published_set.run(build_id, len(rows), **more))]
+        assert self.documents("analytics_runs") == [text(released.run(build_id, len(rows), **more))]
         for table, those in OTHERS.items():
             assert self.documents(table) == sorted(map(text, those))
 
@@ -196,10 +196,10 @@ def test_an_empty_consensus_can_be_pushed(pusher: Pusher) -> None:
     pusher.holds([], NEWER)
 
 
-def test_a_large_set_goes_up_in_parts(pusher: Pusher) -> None:
+def test_a_large_release_goes_up_in_parts(pusher: Pusher) -> None:
     noise = random.Random(1)
     rows = [{"seed": f"{n}", "noise": noise.randbytes(300_000).hex()} for n in range(20)]
-    write_set(pusher.folder, rows, files=entries(BUILD, rows))
+    write_release(pusher.folder, rows, files=entries(BUILD, rows))
     pusher.succeeds()
     pusher.holds(rows)
     sizes = [request["bytes"] for request in pusher.requests(ENDPOINTS["upload_part"])]
@@ -208,7 +208,7 @@ def test_a_large_set_goes_up_in_parts(pusher: Pusher) -> None:
     assert [r["query"]["partNumber"] for r in pusher.requests(ENDPOINTS["upload_part"])] == ["1", "2", "3"]
 
 
-def test_a_huge_set_has_fewer_than_10000_parts(pusher: Pusher, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_huge_release_has_fewer_than_10000_parts(pusher: Pusher, monkeypatch: pytest.MonkeyPatch) -> None:
     pusher.write(2)
     monkeypatch.setattr("publish.push.PART_BYTES", 1)
     monkeypatch.setattr("publish.push.MOST_PARTS", 7)
@@ -372,7 +372,7 @@ def no_archive(path: Path) -> None:
 
 
 def rewrite(path: Path, files: dict[str, bytes] | None) -> None:
-    """Give the set another archive, which its manifest tells of."""
+    """Give the release another archive, which its manifest tells of."""
     archive, jsonl = path / "convex/import.zip", path / "convex/palette_tag_consensus.jsonl"
     if files is not None:
         with zipfile.ZipFile(archive, "w") as out:
@@ -398,7 +398,7 @@ def rewrite(path: Path, files: dict[str, bytes] | None) -> None:
         (no_archive, "import.zip can't be read (No such file or directory)"),
     ],
 )
-def test_a_set_that_is_not_what_it_should_be_is_not_sent(
+def test_a_release_that_is_not_what_it_should_be_is_not_sent(
     pusher: Pusher, damage: Callable[[Path], None], part: str
 ) -> None:
     pusher.write(2)
@@ -407,12 +407,12 @@ def test_a_set_that_is_not_what_it_should_be_is_not_sent(
     assert [request for request in pusher.deployment.requests() if "queryImport" not in request["body"]] == []
 
 
-def test_no_set_is_one_clear_error(pusher: Pusher) -> None:
-    assert "holds no published set yet: run make build" in pusher.fails()
-    assert "there is no set 2026" in pusher.fails("2026")
+def test_no_release_is_one_clear_error(pusher: Pusher) -> None:
+    assert "holds no release yet: run make build" in pusher.fails()
+    assert "there is no release 2026" in pusher.fails("2026")
 
 
-def test_a_set_that_is_retired_meanwhile_is_pushed_whole(pusher: Pusher) -> None:
+def test_a_release_that_is_retired_meanwhile_is_pushed_whole(pusher: Pusher) -> None:
     rows = pusher.write(30)
     pusher.deployment.configure(faults={"kinds": ["503"], "paths": [ENDPOINTS["start_upload"]]})
 
@@ -426,7 +426,7 @@ def test_a_set_that_is_retired_meanwhile_is_pushed_whole(pusher: Pusher) -> None
     pusher.holds(rows)
 
 
-# What is refused though the set is whole: made-up data, old data, data of another origin, and too little of it
+# What is refused though the release is whole: made-up data, old data, data of another origin, and too little of it
 
 
 NOBODYS = "build {} is made of the sample or of other generated data, which is made up and never pushed"
@@ -626,7 +626,7 @@ HOSTILE: list[tuple[dict[str, Any], str]] = [
     ({"import_checkpoints": {"analytics_runs": None, "palette_tag_consensus": None}}, "doesn't name the tables"),
     (
         {"import_checkpoints": {"palette_tag_consensus": {"total_num_rows_to_write": 9}}},
-        "it would write 9 rows to palette_tag_consensus, where the set has 5",
+        "it would write 9 rows to palette_tag_consensus, where the release has 5",
     ),
     (
         {"import_checkpoints": {"palette_tag_consensus": {"existing_rows_to_delete": 4}}},
@@ -821,8 +821,8 @@ BAD_ROWS: list[tuple[bytes, str]] = [
 def test_a_document_that_convex_cannot_have_is_told(pusher: Pusher, line: bytes, part: str) -> None:
     rows = consensus(2)
     files = entries(BUILD, rows)
-    files["palette_tag_consensus/documents.jsonl"] = published_set.lines(rows[:1]) + line
-    write_set(pusher.folder, rows, files=files)
+    files["palette_tag_consensus/documents.jsonl"] = released.lines(rows[:1]) + line
+    write_release(pusher.folder, rows, files=files)
     said = pusher.fails()
     assert "Row 2 wasn't" in said
     assert part in said
@@ -833,7 +833,7 @@ def test_the_deployment_takes_an_integer_as_int64_and_a_float_as_float64(pusher:
     rows = consensus(1)
     line = b'{"a":3,"b":3.0,"c":1e22,"d":-9223372036854775808,"e":9223372036854775808}\n'
     files = entries(BUILD, rows) | {"palette_tag_consensus/documents.jsonl": line}
-    write_set(pusher.folder, rows, files=files)
+    write_release(pusher.folder, rows, files=files)
     pusher.succeeds()
     (document,) = pusher.deployment.state()["palette_tag_consensus"].values()
     for part in ('"a":3,', '"b":3.0,', '"c":1e22,', '"d":-9223372036854775808,', '"e":9.223372036854776e18}'):
@@ -900,7 +900,7 @@ def test_an_upload_whose_end_was_lost_to_a_proxy_leaves_no_import_behind(pusher:
 def test_parts_get_smaller_where_a_proxy_takes_none_so_large(pusher: Pusher) -> None:
     noise = random.Random(1)
     rows = [{"seed": f"{n}", "noise": noise.randbytes(100_000).hex()} for n in range(9)]
-    write_set(pusher.folder, rows, files=entries(BUILD, rows))
+    write_release(pusher.folder, rows, files=entries(BUILD, rows))
     pusher.deployment.configure(max_body_bytes=256 << 10, smallest_part_bytes=0)
     pusher.succeeds()
     pusher.holds(rows)
@@ -915,7 +915,7 @@ def test_parts_get_smaller_where_a_proxy_takes_none_so_large(pusher: Pusher) -> 
 def test_parts_that_nobody_takes_are_told_with_the_setting_to_raise(pusher: Pusher) -> None:
     noise = random.Random(1)
     rows = [{"seed": "s", "noise": noise.randbytes(300_000).hex()}]
-    write_set(pusher.folder, rows, files=entries(BUILD, rows))
+    write_release(pusher.folder, rows, files=entries(BUILD, rows))
     pusher.deployment.configure(max_body_bytes=200 << 10)
     said = pusher.fails()
     assert "takes no request of 262,144 bytes (413): have it take requests of 6 MiB (client_max_body_size" in said

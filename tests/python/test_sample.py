@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from conftest import ROOT, UNIFORM, Extract, documents, run_folders, table_entries, write_directory, write_zip
-from published_set import BUILD, consensus, write_set
+from released import BUILD, consensus, write_release
 
 from benchmarks.generate import generate
 from common.files import fingerprint
@@ -105,11 +105,11 @@ def test_the_marker_lands_and_folding_keeps_it(extract: Extract, generated: Path
     assert "sample" not in landed["source"]
     assert [note[:44] for note in landed["notes"]] == ["made-up data and other data come together in"]
     for _ in range(2):
-        folded = json.loads(extract("compact", "--json", "--keep", "0s").out)
-        assert folded["source"]["sample"] is True
-        assert [folder.name for folder in run_folders(extract.raw)] == [folded["run_id"]]
+        compacted = json.loads(extract("compact", "--json", "--keep", "0s").out)
+        assert compacted["source"]["sample"] is True
+        assert [folder.name for folder in run_folders(extract.raw)] == [compacted["run_id"]]
         extract.load(other)
-    assert [run.is_sample for run in LandingZone(extract.raw).standing_runs()] == [True, False]
+    assert [run.is_sample for run in LandingZone(extract.raw).active_runs()] == [True, False]
 
 
 ORIGINS = [
@@ -120,7 +120,7 @@ ORIGINS = [
     (Source("zip", "export.zip"), "file"),
     (Source("jsonl", "127.0.0.1:3210"), "file"),
     (Source("compact", "2 runs", origin="happy-otter-123"), "happy-otter-123"),
-    (Source("compact", "2 runs"), "backend.example:3210"),  # as runs were folded before
+    (Source("compact", "2 runs"), "backend.example:3210"),  # as runs were compacted before
 ]
 
 
@@ -151,7 +151,7 @@ def test_the_sample_lands_where_nothing_else_was_published(
     places: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main() == 0
-    write_set(places[1], consensus(3))
+    write_release(places[1], consensus(3))
     change_manifest(places[1], is_sample=True)
     assert main() == 0
     assert capsys.readouterr() == ("", "")
@@ -169,7 +169,7 @@ def test_the_sample_lands_where_nothing_else_was_published(
 def test_the_sample_does_not_land_where_other_data_was_published(
     places: tuple[Path, Path], capsys: pytest.CaptureFixture[str], fields: dict[str, object], whose: str
 ) -> None:
-    write_set(places[1], consensus(3))
+    write_release(places[1], consensus(3))
     change_manifest(places[1], **fields)
     assert main() == 1
     assert capsys.readouterr() == (
@@ -188,7 +188,7 @@ def test_a_raw_zone_of_made_up_data_is_not_built_where_other_data_was_published(
     with LandingZone(places[0]).new_run(sample, None):
         pass
     assert main() == 0
-    write_set(places[1], consensus(3))
+    write_release(places[1], consensus(3))
     assert main() == 1
     assert capsys.readouterr().err.startswith("publish: made-up data isn't built: raw holds nothing else, though ")
     change_manifest(places[1], is_sample=True)
@@ -198,7 +198,7 @@ def test_a_raw_zone_of_made_up_data_is_not_built_where_other_data_was_published(
 
 
 def test_what_has_landed_is_left_to_itself(places: tuple[Path, Path]) -> None:
-    write_set(places[1], consensus(3))
+    write_release(places[1], consensus(3))
     for sample in (False, True):
         with LandingZone(places[0]).new_run(Source("zip", "x.zip", sample=sample), None):
             pass
@@ -217,7 +217,7 @@ def test_make_asks_before_it_lands_the_sample(target: str) -> None:
 
 
 def test_a_release_from_before_is_recognised(tmp_path: Path) -> None:
-    path = write_set(tmp_path, consensus(3))
+    path = write_release(tmp_path, consensus(3))
     run = {"run_id": "r", "kind": "full", "snapshot_ts": None, "source_type": "zip", "source_name": "convex-export.zip"}
     content = json.loads((path / "manifest.json").read_text())
     for name in ("is_sample", "origin", "deletes", "shrunk"):

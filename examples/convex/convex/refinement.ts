@@ -23,7 +23,7 @@ type Counts = Infer<typeof counts>;
  * Palettes that have counted results for any of the prompt versions, and no successful refinement by that model in that
  * cycle: up to `limit` palettes of the app are looked at, in the order of their seeds, from after `after`.
  *
- * Ask again with `after: next` until `next` is null. `buildId` tells whether a new set was published in between.
+ * Ask again with `after: next` until `next` is null. `buildId` tells whether a new release was published in between.
  */
 export const palettesForRefinement = internalQuery({
   args: {

@@ -1,4 +1,4 @@
-/** What the functions are judged on: the published set, and the app's documents that it was made of. */
+/** What the functions are judged on: the release, and the app's documents that it was made of. */
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
@@ -19,7 +19,7 @@ export function publishedLines(): string[] {
   return readFileSync(path, "utf8").trimEnd().split("\n");
 }
 
-/** The run as Convex gets it, from the set's manifest. */
+/** The run as Convex gets it, from the release's manifest. */
 export function publishedRun(): Fields<"analytics_runs"> {
   const manifest = JSON.parse(readFileSync(resolve(current, "manifest.json"), "utf8"));
   const { counts } = manifest;

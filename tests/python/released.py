@@ -1,4 +1,4 @@
-"""A published set, as far as a push needs one, for tests."""
+"""A release, as far as a push needs one, for tests."""
 
 import hashlib
 import json
@@ -55,14 +55,14 @@ def entries(build_id: str, rows: Sequence[dict[str, Any]]) -> dict[str, bytes]:
     return files | {f"{table}/generated_schema.jsonl": UNIFORM for table in tables}
 
 
-def write_set(
+def write_release(
     folder: Path,
     rows: Sequence[dict[str, Any]],
     build_id: str = BUILD,
     files: Mapping[str, bytes] | None = None,
     **more: Any,
 ) -> Path:
-    """Write a set to `folder/<build_id>` and make it the current one. `files` are other entries of its ZIP.
+    """Write a release to `folder/<build_id>` and make it the current one. `files` are other entries of its ZIP.
 
     `more` are further fields of its row of analytics_runs.
     """
@@ -84,7 +84,7 @@ def write_set(
 
 
 def write_manifest(path: Path, build_id: str, rows: Mapping[Path, int]) -> None:
-    """Write the manifest of a set that has these files."""
+    """Write the manifest of a release that has these files."""
     files = [
         FileEntry(
             str(file.relative_to(path)), count, file.stat().st_size, hashlib.sha256(file.read_bytes()).hexdigest()

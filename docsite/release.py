@@ -31,8 +31,8 @@ class ReturnedColumn:
     data_type: str
 
 
-class PublishedSet:
-    """A published set, to be looked at in a `with` block. Raises CommandError where it doesn't fit the project."""
+class Release:
+    """A release, to be looked at in a `with` block. Raises CommandError where it doesn't fit the project."""
 
     def __init__(self, directory: Path):
         self.manifest = Manifest.read(directory)
@@ -42,7 +42,7 @@ class PublishedSet:
         except duckdb.Error as error:
             raise CommandError(problem(directory / "palettes.duckdb", error, "run make build")) from error
 
-    def __enter__(self) -> "PublishedSet":
+    def __enter__(self) -> "Release":
         return self
 
     def __exit__(self, *_: object) -> None:
