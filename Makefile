@@ -115,7 +115,7 @@ test: $(DEV) ## run all checks and tests
 	@$(MAKE) --no-print-directory pytest
 
 .PHONY: lint
-lint: lint-python lint-sql lint-yaml lint-seeds lint-docker workflows spelling ## check layout, style and spelling of Python, SQL, YAML, seeds, Dockerfile and workflows (make fix fixes what is safe)
+lint: lint-python lint-sql lint-yaml lint-seeds lint-docker workflows spelling ## layout, style and spelling of Python, SQL, YAML, seeds, Dockerfile, workflows and words (make fix fixes what is safe)
 
 .PHONY: lint-python
 lint-python: $(DEV)
@@ -146,7 +146,7 @@ lint-docker: $(DEV)
 	$(BIN)/hadolint Dockerfile
 
 .PHONY: spelling
-spelling: $(DEV) ## check British spelling and typos
+spelling: $(DEV) ## British spelling, and typos
 	$(BIN)/typos || { echo "Write it as proposed (make fix does in Markdown); a name that others gave goes into typos.toml, with its reason"; exit 1; }
 
 .PHONY: types
@@ -158,7 +158,7 @@ parse: $(DEV) ## parse the dbt project, with deprecations as errors
 	DBT_TARGET_PATH="$${DBT_TARGET_PATH:-target}/parse" $(DBT) --quiet parse --no-partial-parse --warn-error-options '{"error": ["Deprecations"]}'
 
 .PHONY: governance
-governance: $(DEV) ## check the conventions of the dbt project; each breach with its fix (report: target/governance/report.md)
+governance: $(DEV) ## the conventions of the dbt project, each with how to fix it (report: target/governance/report.md)
 	$(BIN)/python -m governance
 
 .PHONY: pytest
@@ -277,7 +277,7 @@ fix: $(DEV) ## fix layout, style and spelling where that is safe
 	find . -name '*.md' -not -path '*/node_modules/*' -not -path './.venv*' | xargs $(BIN)/typos --write-changes --force-exclude || true
 	@echo "make lint shows what is left"
 
-# They fix white space, the place of commas and the case of keywords, never the meaning of a query. A misspelt word in code may
+# They fix white space, the place of a comma and the case of keywords, never what a query says. A misspelt word in code may
 # be a name, so words are fixed in Markdown only.
 SAFE_SQL_RULES := LT01,LT02,LT03,LT04,LT06,LT07,LT08,LT09,LT10,LT11,LT12,LT13,LT15,CP01
 

@@ -32,7 +32,7 @@ STAGES = {"staging": "  staging", "values": "  values", "marts": "  marts", "mod
 RATIO_TO = {LAND: UNZIP, **dict.fromkeys([BY_HAND, STAGES["models"], BUILD, SMALL_BUILD], REFERENCE)}
 SHORT = {UNZIP: "unzip", BY_HAND: "by hand", REFERENCE: "reference"}
 COLUMNS = ("what", "wall s", "CPU s", "peak MB", "spilled MB", "answers/s", "ratio", "answer")
-DEAREST = 10
+SLOWEST = 10
 WIDTH = 120
 
 
@@ -222,9 +222,9 @@ def seconds(number: float) -> str:
     return f"{number:.2f}" if number < 10 else f"{number:,.1f}"
 
 
-def dearest(measured: Measured) -> list[tuple[str, Cost]]:
+def slowest(measured: Measured) -> list[tuple[str, Cost]]:
     """Return the models that take longest."""
-    return sorted(measured.models.items(), key=lambda item: -item[1].wall)[:DEAREST]
+    return sorted(measured.models.items(), key=lambda item: -item[1].wall)[:SLOWEST]
 
 
 def show(measured: Measured) -> None:
@@ -244,14 +244,14 @@ def show(measured: Measured) -> None:
 def page_section(measured: Measured) -> str:
     """Return the section of the page for one size."""
     models = [
-        [f"`{name}`", seconds(cost.wall), seconds(cost.cpu), f"{cost.peak:,.0f}"] for name, cost in dearest(measured)
+        [f"`{name}`", seconds(cost.wall), seconds(cost.cpu), f"{cost.peak:,.0f}"] for name, cost in slowest(measured)
     ]
     return "\n\n".join(
         [
             f"{measured.answers:,} answers; medians of {measured.runs}. {where_and_of_what()}",
             markdown_table(COLUMNS, [[cell.strip() for cell in cells] for cells in table_rows(measured)]),
             *measured.missing,
-            "The dearest models, one at a time:",
+            "The slowest models, one at a time:",
             markdown_table(("model", "wall s", "CPU s", "peak MB"), models),
         ]
     )

@@ -2,7 +2,7 @@
 
     python -m benchmarks.by_hand documents.jsonl out.parquet
 
-Gives all that `palette_tag_consensus` tells but `updatedAt`, and nothing else that the marts hold. It is exact on
+Gives all that `palette_tag_consensus` has but `updatedAt`, and nothing else that the marts hold. It is exact on
 malformed answers, synonyms, and tags that come twice in an answer. Two things are taken for granted, since no Convex
 document can hold them: a key that comes twice in an object, and half a surrogate pair.
 

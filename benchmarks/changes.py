@@ -36,7 +36,7 @@ EVERYTHING = "everything"
 SYNONYM = "an edit of the synonyms"
 SHARES = {"nothing new": 0.0, "1 % of the palettes": 0.01, "10 % of the palettes": 0.1}
 COLUMNS = ("after", "answers landed", "models, s", "CPU s", "peak MB", "of everything", "weighted rows that differ")
-DEAREST = 8
+SLOWEST = 8
 
 
 @dataclass(frozen=True)
@@ -204,8 +204,8 @@ def tables(found: dict[str, list[Built]]) -> tuple[list[list[str]], list[list[st
         name: [median(built.models[name] for built in found[moment]) for moment in (greatest, EVERYTHING)]
         for name in all_models
     }
-    dearest = sorted(each.items(), key=lambda item: -item[1][0])[:DEAREST]
-    return rows, [[f"`{name}`", *map(seconds, costs)] for name, costs in dearest]
+    slowest = sorted(each.items(), key=lambda item: -item[1][0])[:SLOWEST]
+    return rows, [[f"`{name}`", *map(seconds, costs)] for name, costs in slowest]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Runs a command and tells what it cost: time, CPU, memory with all that it started, and what it spilled."""
+"""Runs a command and reports what it cost: time, CPU, memory with all that it started, and what it spilled."""
 
 import os
 import re
@@ -61,7 +61,7 @@ def watch(command: Sequence[str], environment: Mapping[str, str], spills_to: Pat
 
     Memory is what the process and its descendants have together, seen fifty times a second, or the most that one of
     them ever had, whichever is more. Memory that two share counts twice. Where there is no /proc, it is the most that
-    one of them had, as the kernel tells at the end: never less than this process has.
+    one of them had, as the kernel reports at the end: never less than this process has.
     """
     with tempfile.TemporaryFile(mode="w+", errors="replace") as output:
         started = perf_counter()

@@ -16,9 +16,9 @@ from benchmarks.peers import POLARS
 PAGE = PROJECT / "benchmarks" / "results.md"
 HEAD = """# What it costs
 
-Made by `make bench` and `make bench-growth`, which replace the sections that they measure anew; each section says where
+Made by `make bench` and `make bench-growth`, which replace the sections that they measure; each section says where
 and of what. The data is that of `benchmarks/generate.py`: 72 answers a palette, about 6 % of them spoilt. What is
-measured, and how, is told in [decision 0016](../docs/decisions/0016-measuring.md).
+measured, and how, is in [decision 0016](../docs/decisions/0016-measuring.md).
 """
 
 

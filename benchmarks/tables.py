@@ -32,7 +32,7 @@ HOUR_MS = DAY_MS / 24
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the export; `lines` makes its documents anew at every call, as JSON in by_id order."""
+    """A table of the export; `lines` makes its documents again at every call, as JSON in by_id order."""
 
     name: str
     number: int

@@ -30,7 +30,7 @@ def guarded(program: str, main: Callable[[], int | None], interrupted: str = "in
     - An error that it doesn't handle itself is one line, and code 1.
     - What the output's encoding doesn't know is shown as an escape.
     """
-    _mend_streams()
+    _repair_streams()
     try:
         code = _exit_code(program, main)
         sys.stdout.flush()
@@ -85,7 +85,7 @@ def _unforeseen(error: Exception) -> str:
     return f"{name}{f': {shown}' if shown else ''} ({TRACEBACK}=1 shows where in the code it arose)"
 
 
-def _mend_streams() -> None:
+def _repair_streams() -> None:
     """Make sure that there are stdin, stdout and stderr, and that each text can be written to them."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass  # a file that is opened later would get the number, and what is printed

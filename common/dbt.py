@@ -1,4 +1,4 @@
-"""What dbt is told, and what it leaves: where it builds, its artefacts, and which command wrote them."""
+"""What dbt is given, and what it leaves: where it builds, its artefacts, and which command wrote them."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def database_path() -> Path:
 
 
 def target_path() -> Path:
-    """Return where dbt leaves what it tells of a command: `DBT_TARGET_PATH`, else `target`. Raises CommandError."""
+    """Return where dbt leaves its reports: `DBT_TARGET_PATH`, else `target`. Raises CommandError."""
     return path_of("DBT_TARGET_PATH", setting("DBT_TARGET_PATH") or DEFAULT_TARGET)
 
 

@@ -12,7 +12,7 @@ MEMORY, THREADS = "DUCKDB_MEMORY_LIMIT", "DUCKDB_THREADS"
 AMOUNT = re.compile(r" *([0-9]+(?:\.[0-9]+)?) *(?:[mgt](?:i?b)?|(?:mega|giga|tera)bytes?) *", re.IGNORECASE)
 """What `macros/limit_resources.sql` takes too: to DuckDB, -1 and `none` mean no limit at all."""
 MOST_THREADS = 1024
-"""DuckDB starts as many as it is told, and takes the process down where the system gives no more."""
+"""DuckDB starts as many as it is given, and takes the process down where the system gives no more."""
 
 
 def limits(memory_limit: str) -> dict[str, str]:

@@ -95,12 +95,12 @@ class Manifest(msgspec.Struct, frozen=True):
             manifest = msgspec.convert(content, cls)
             return manifest if "is_sample" in content else replace(manifest, is_sample=_was_sample(manifest))
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise CommandError(f"{path} can't be read, as it isn't there: publish anew with make build") from error
+            raise CommandError(f"{path} can't be read, as it isn't there: publish again with make build") from error
         except OSError as error:
             raise CommandError(f"{path} can't be read ({error.strerror}): {remedy(error)}") from error
         except (ValueError, TypeError) as error:
             raise CommandError(
-                f"{path} can't be read ({error}): publish anew with dbt build, python -m publish"
+                f"{path} can't be read ({error}): publish again with dbt build, python -m publish"
             ) from error
 
 

@@ -22,12 +22,12 @@ def is_full(error: Exception) -> bool:
 
 
 def is_full_text(text: str) -> bool:
-    """Tell whether what a program says tells of a disk without space."""
+    """Return whether a program's message is about a disk without space."""
     return any(words in text for words in _FULL_WORDS)
 
 
 def is_locked_text(text: str) -> bool:
-    """Tell whether what a program says tells of a database that another process holds."""
+    """Return whether a program's message is about a database that another process holds."""
     return "Could not set lock on file" in text
 
 
@@ -39,7 +39,7 @@ def remedy(error: Exception) -> str:
         return "give it more memory with DUCKDB_MEMORY_LIMIT"
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "see that this user may read and write there"
-    return "mend that"
+    return "fix that"
 
 
 def problem(database: Path, error: duckdb.Error, otherwise: str) -> str:
@@ -59,7 +59,7 @@ def problem(database: Path, error: duckdb.Error, otherwise: str) -> str:
 
 
 def holder(text: str) -> str:
-    """Return who holds the lock that DuckDB tells of."""
+    """Return who holds the lock that DuckDB names."""
     found = _HOLDER.search(f"{text} ")
     if not found:
         return "another process"

@@ -1,11 +1,11 @@
-"""What long work tells of itself while it goes on."""
+"""What long work reports while it goes on."""
 
 from collections.abc import Callable
 
 Progress = Callable[[str, int, int], None]
-"""Told of what is under way, how much of it is done, and how much there is."""
+"""Gets what is under way, how much of it is done, and how much there is."""
 Tell = Callable[[str], None]
-"""Told a line of text."""
+"""Gets a line of text."""
 
 
 def no_progress(_name: str, _done: int, _total: int) -> None:

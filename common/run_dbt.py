@@ -1,6 +1,6 @@
 """`python -m common.run_dbt ARGUMENT…`: dbt as `make` runs it, with one line where dbt itself shows a traceback.
 
-dbt tells of a database that another process holds, of a folder that can't be written, of a full disk and of Ctrl-C by
+dbt reports a database that another process holds, a folder that can't be written, a full disk and Ctrl-C by
 a traceback. It colours what it says in a pipe too; here only on a terminal, and never where `NO_COLOR` is set. What a
 build leaves for `python -m publish` is kept beside it, since `dbt show`, `dbt compile` and `dbt ls` write over it.
 """
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     for name, place in places.items():
         if not is_writable(place):  # dbt says nothing of it with --quiet
             print(
-                f"dbt: {place} can't be written: set {name} to another place, or mend its permissions", file=sys.stderr
+                f"dbt: {place} can't be written: set {name} to another place, or fix its permissions", file=sys.stderr
             )
             return 1
     dbt = Path(sysconfig.get_path("scripts")) / "dbt"

@@ -27,12 +27,12 @@ def is_there(client: Client) -> bool:
 
 
 def lacks_data_sync(client: Client) -> Callable[[], bool]:
-    """Return what tells, after each 404 of one request, whether the backend is older than the Data Sync API."""
+    """Return a check, for after each 404 of one request, whether the backend is older than the Data Sync API."""
     return _proof(lambda: has_data_sync(client) is False and (has_older_api(client) or is_there(client)))
 
 
 def lacks_older_api(client: Client) -> Callable[[], bool]:
-    """Return what tells, after each 404 of one request, whether the backend is older than the older API."""
+    """Return a check, for after each 404 of one request, whether the backend is older than the older API."""
     return _proof(lambda: has_older_api(client) is False and is_there(client))
 
 

@@ -47,7 +47,7 @@ FIRST_WAIT_SECONDS = 0.1
 LONGEST_WAIT_SECONDS = 30
 LONGEST_RETRY_AFTER_SECONDS = 300
 NEWS_SECONDS = 60
-"""How long nothing more is told of tries once something was told, unless each is asked for."""
+"""How long no more tries are reported after one was, unless each is asked for."""
 
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18})")
 
@@ -169,7 +169,7 @@ class Client:
             except ApiError as error:
                 if error.status != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                     raise
-                part.begin_anew()
+                part.restart()
                 raise Passing(f"the server no longer has what was left to come ({error.status})") from error
 
         return self._retrying(path, attempt, lambda: part.furthest)
@@ -241,7 +241,7 @@ class Client:
         self._report(f"{path}: {error}; attempt {number} in {pause:.1f} s")
         if time.monotonic() - self._contact.told_at >= NEWS_SECONDS:
             self._contact.told_at = time.monotonic()
-            self._tell(f"{path}: {error}; trying again, for up to {limit:g} s (-v tells of each try)")
+            self._tell(f"{path}: {error}; trying again, for up to {limit:g} s (-v reports each try)")
 
 
 class _Part:
@@ -263,7 +263,7 @@ class _Part:
             return whole
         return whole | {"Range": f"bytes={self._size}-", "If-Range": self._mark}
 
-    def begin_anew(self) -> None:
+    def restart(self) -> None:
         """Have the next request ask for everything."""
         self._mark = ""
 
@@ -275,7 +275,7 @@ class _Part:
             place = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
             start, total = (int(place[1]), int(place[2])) if place else (None, None)
             if start != self._size or mark != self._mark or self.total not in (None, total):
-                self.begin_anew()
+                self.restart()
                 raise Passing("a part came that doesn't fit what was there")
             self.total = total
         else:

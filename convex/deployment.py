@@ -148,7 +148,7 @@ def _refuse_odd_characters(name: str, text: str) -> None:
         if not character.isprintable() or character.isspace() or character in _QUOTES + "<>{}^":
             raise CommandError(
                 f"{name}: its character {place} is {_described(character)}, which no address has: "
-                "type the address anew, or copy it from where it is plain text"
+                "type the address again, or copy it from where it is plain text"
             )
 
 
@@ -235,7 +235,7 @@ def _is_address(key: str) -> bool:
 
 
 def _names_of(key: str) -> list[str]:
-    """Return what a key tells before its secret: `prod`, and the deployment's name."""
+    """Return what a key says before its secret: `prod`, and the deployment's name."""
     head, bar, _ = key.partition("|")
     return head.split(":") if bar else [""]
 

@@ -149,7 +149,7 @@ def _certificate_advice(error: ssl.SSLCertVerificationError) -> str:
 def refusal(deployment: Deployment, answer: httpx.Response) -> Passing | ApiError:
     """Tell what an answer means that isn't 200. Its body has to be read."""
     code, message = _code_and_message(answer)
-    status, told = answer.status_code, deployment.without_key(message)[:300]
+    status, reason = answer.status_code, deployment.without_key(message)[:300]
     name = deployment.without_key(" ".join(part for part in (str(status), code) if part))
     if status in PASSING or (status >= 500 and not code):
         is_sign_in = status == HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED
@@ -160,7 +160,7 @@ def refusal(deployment: Deployment, answer: httpx.Response) -> Passing | ApiErro
             retry_after=_retry_after(answer),
             may_be_done=not code or status not in NOT_DONE,
         )
-    error = ApiError(status, code, _advice(deployment, answer, code, told, name))
+    error = ApiError(status, code, _advice(deployment, answer, code, reason, name))
     if status == HTTPStatus.NOT_FOUND and not code:
         advice = (
             "What answers there isn't Convex's API, or is a proxy whose server is away: a self-hosted deployment has "
@@ -170,9 +170,9 @@ def refusal(deployment: Deployment, answer: httpx.Response) -> Passing | ApiErro
     return error
 
 
-def not_permitted(deployment: Deployment, told: str) -> ApiError:
+def not_permitted(deployment: Deployment, reason: str) -> ApiError:
     """Return the refusal of what the key may not do."""
-    message = f"{deployment.url} says that the key may not do this: {told}. Make a key that has the permission"
+    message = f"{deployment.url} says that the key may not do this: {reason}. Make a key that has the permission"
     return ApiError(HTTPStatus.FORBIDDEN, "OperationNotPermitted", message)
 
 
@@ -191,7 +191,7 @@ def unreadable(deployment: Deployment, content: bytes | bytearray) -> Passing:
     return Passing(f"the answer can't be read: it begins with {start!r}")
 
 
-def _advice(deployment: Deployment, answer: httpx.Response, code: str, told: str, name: str) -> str:
+def _advice(deployment: Deployment, answer: httpx.Response, code: str, reason: str, name: str) -> str:
     url, status = deployment.url, answer.status_code
     if code == "StreamingExportNotEnabled":
         return (
@@ -199,12 +199,12 @@ def _advice(deployment: Deployment, answer: httpx.Response, code: str, told: str
             "land a whole export with python -m extract snapshot, which every plan has"
         )
     if code == "OperationNotPermitted":
-        return str(not_permitted(deployment, told))
+        return str(not_permitted(deployment, reason))
     if code == "BackendIsNotRunning":
-        return f"{url} is paused or disabled ({told}): resume the deployment in the dashboard, then try again"
+        return f"{url} is paused or disabled ({reason}): resume the deployment in the dashboard, then try again"
     if code and status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return (
-            f"{url} doesn't accept the key ({name}: {told}): set {deployment.key_setting} to a key of this "
+            f"{url} doesn't accept the key ({name}: {reason}): set {deployment.key_setting} to a key of this "
             f"deployment ({deployment.key_source})"
         )
     if 300 <= status < 400:
@@ -215,7 +215,7 @@ def _advice(deployment: Deployment, answer: httpx.Response, code: str, told: str
         )
     if not code:
         return _by_proxy(deployment, status, f"something between us and Convex{_by(deployment, answer)}")
-    return f"{url} answered {name}{f': {told}' if told else ''}"
+    return f"{url} answered {name}{f': {reason}' if reason else ''}"
 
 
 def _by_proxy(deployment: Deployment, status: int, who: str) -> str:
@@ -247,8 +247,8 @@ def _by(deployment: Deployment, answer: httpx.Response, page: str | None = None)
     said = title[1] if title else re.sub(r"(?s)<(script|style).*?</\1>|<[^>]*>", " ", text)
     server = answer.headers.get("Server", "")
     parts = [f"“{' '.join(said.split())[:80]}”" if said.strip() else "", f"server: {server[:60]}" if server else ""]
-    told = ", ".join(part for part in parts if part)
-    return visible(deployment.without_key(f" ({told})")) if told else ""
+    reason = ", ".join(part for part in parts if part)
+    return visible(deployment.without_key(f" ({reason})")) if reason else ""
 
 
 def _code_and_message(answer: httpx.Response) -> tuple[str, str]:

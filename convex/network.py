@@ -140,7 +140,7 @@ class _Transport(httpx.HTTPTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         try:
             return super().handle_request(request)
-        except (SOCKSError, AssertionError) as error:  # so httpcore tells of an answer that isn't SOCKS
+        except (SOCKSError, AssertionError) as error:  # so httpcore reports an answer that isn't SOCKS
             raise httpx.ProxyError(f"{self._proxy} doesn't speak SOCKS 5", request=request) from error
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
             if self._proxy is None:

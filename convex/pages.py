@@ -87,7 +87,7 @@ class PageSource(Protocol):
         ...
 
     def forget(self, cursor: str, dirty: list[TableName], tables: list[TableName]) -> tuple[Page, bytes | bytearray]:
-        """Return a page after which some tables come anew, each with a truncate before it."""
+        """Return a page after which some tables are fetched from scratch, each with a truncate before it."""
         ...
 
 

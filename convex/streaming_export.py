@@ -138,7 +138,7 @@ class StreamingExport:
                 ) from error
             if error.status == HTTPStatus.NOT_FOUND and not error.code:
                 raise CommandError(
-                    f"{self._client.deployment.url} has no API that tells of changes: upgrade the backend, of which "
+                    f"{self._client.deployment.url} has no API that reports changes: upgrade the backend, of which "
                     f"{OLDEST_BACKEND} is the oldest that is supported, or land a whole export with "
                     "python -m extract snapshot"
                 ) from error

@@ -1,4 +1,4 @@
-"""What a deployment tells of itself: its tables, their sizes, its exports and imports.
+"""What a deployment reports about itself: its tables, their sizes, its exports and imports.
 
 The functions are those of Convex's own command line (convex-backend, `npm-packages/system-udfs/convex/_system/cli`).
 """
@@ -23,7 +23,7 @@ FAILED = frozenset({"failed", "canceled", "cancelled"})
 ENDED = FAILED | {"completed"}
 Nanoseconds = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,19}$")]
 OLDEST_BACKEND = "2025-07-01"
-"""Self-hosted backends that were built earlier have no API that tells of changes."""
+"""Self-hosted backends that were built earlier have no API that reports changes."""
 _PERMISSION = re.compile(r"do not have permission", re.IGNORECASE)
 _NO_FUNCTION = re.compile(r"Could not find (public )?function", re.IGNORECASE)
 _NO_COMPONENT = re.compile(r"Component .*not found", re.IGNORECASE)
@@ -225,8 +225,8 @@ class Queries:
 def first_line(message: str) -> str:
     """Return what a function's failure says, without the request's id, Convex's headings, and the stack below it."""
     lines = [re.sub(r"^\[Request ID: [^\]]*\]\s*", "", line.strip()) for line in message.splitlines()]
-    told = [re.sub(r"^(Server Error:?|Uncaught (\w*Error)?:?)\s*", "", line) for line in lines]
-    return next((line for line in told if line), "it doesn't say why")
+    reasons = [re.sub(r"^(Server Error:?|Uncaught (\w*Error)?:?)\s*", "", line) for line in lines]
+    return next((line for line in reasons if line), "it doesn't say why")
 
 
 def _time(milliseconds: float | None) -> datetime | None:

@@ -88,7 +88,7 @@ class Consumer:
 
 @dataclass(frozen=True)
 class Project:
-    """What dbt tells of the project. `manifest` and `catalog` are its files, as they came."""
+    """What dbt reports about the project. `manifest` and `catalog` are its files, as they came."""
 
     name: str
     overview: str

@@ -27,7 +27,7 @@ ASSETS = ("site.css", "site.js")
 
 @dataclass(frozen=True)
 class Site:
-    """What was written. `problems` tells what couldn't be shown, one sentence each."""
+    """What was written. `problems` says what couldn't be shown, one sentence each."""
 
     pages: int
     problems: list[str]
@@ -63,7 +63,7 @@ def write_site(root: Path, target: Path, published: Path, out: Path, sample_rows
 
 @dataclass(frozen=True)
 class _Pages:
-    """All that the pages tell."""
+    """All that the pages show."""
 
     project: Project
     data: Release

@@ -4,7 +4,7 @@ A Convex snapshot holds, for the root and for every component under `_components
 `_tables/documents.jsonl`, and `documents.jsonl` with `generated_schema.jsonl` for each table. Its entries are streamed
 with ZIP64 descriptors that only the central directory explains, so the ZIP must be a file on disk.
 
-Other tools make such a ZIP anew with backslashes or `./` in its names, with one folder around everything, or with
+Other tools rebuild such a ZIP with backslashes or `./` in its names, with one folder around everything, or with
 files of their own beside: the same snapshot is read in it. Names are only compared; nothing is ever written under one.
 """
 

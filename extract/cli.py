@@ -81,10 +81,10 @@ The first sync fetches everything. What was fetched is kept as it comes: a sync 
 A run becomes visible only where its tables make one state that the deployment really had; while an import runs on the
 deployment, the sync waits (--wait). The tables are those that the dbt sources declare.
 Needs a Convex plan with streaming export (self-hosted has it), and a key with the permissions deployment:data:view
-and deployment:backups:view. Deployments older than the Data Sync API are read by the older one; each sync looks anew.
+and deployment:backups:view. Deployments older than the Data Sync API are read by the older one; each sync looks again.
 
 What may pass (no connection, any 5xx, a proxy's 404) is tried again for --retry-for; --watch goes on after that, too.
-Where the deployment never answered, a wrong address, port or certificate is told within seconds.
+Where the deployment never answered, a wrong address, port or certificate is reported within seconds.
 
 examples:
   python -m extract sync
@@ -99,7 +99,7 @@ What lands does the same by itself where many small runs are active: see --compa
 STATUS = """\
 Show what the raw zone holds: its runs, how many documents each table has by now, and how old the newest run is.
 
-Runs that a compacted one replaces are told in one line. A sync that was cut, and goes on with the next, is told too.
+Runs that a compacted one replaces are one line. A sync that was cut, and goes on with the next, is reported too.
 With --json, up to which point a sync has come (sync), and everything that run.json says of each run.
 
 examples:
@@ -167,7 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     what = "land what has changed on a deployment since the last time"
     command = add("sync", what, SYNC, _sync, landing, selecting, live)
     command.add_argument("--watch", type=_seconds, metavar="SECONDS", help="keep following, with such pauses")
-    command.add_argument("--full", action="store_true", help="forget the cursor, and fetch every table anew")
+    command.add_argument("--full", action="store_true", help="forget the cursor, and fetch every table from scratch")
     _add_time(command, "--wait", timedelta(hours=1), "wait so long for an import (1h)")
 
     command = add("compact", "compact all runs into one", COMPACT, _compact)
@@ -278,8 +278,8 @@ def _load(options: argparse.Namespace) -> None:
 
 def _client(options: argparse.Namespace, tell: Tell) -> Client:
     deployment = deployment_of_settings(options.url)
-    told = {"report" if options.verbose else "tell": tell}
-    return Client(deployment, options.retry_for.total_seconds(), **told)
+    listener = {"report" if options.verbose else "tell": tell}
+    return Client(deployment, options.retry_for.total_seconds(), **listener)
 
 
 def _live_selection(options: argparse.Namespace) -> Selection:

@@ -60,7 +60,7 @@ class Form:
 
 
 def read_form(blocks: Iterable[bytes], name: str) -> Form:
-    """Read as much of a file as tells its form. Raises CommandError, here or in reading on, where it is damaged."""
+    """Read as much of a file as shows its form. Raises CommandError, here or in reading on, where it is damaged."""
     notes: list[str] = []
     head, blocks = _peek(blocks)
     for _ in range(MAX_PACKINGS):
@@ -141,7 +141,7 @@ def _unpacked(blocks: Iterator[bytes], packing: str, name: str) -> Generator[byt
 
 
 def _as_utf8(blocks: Iterator[bytes], encoding: str, name: str) -> Generator[bytes]:
-    """Encode text anew. Half a surrogate pair has no UTF-8, so what holds one is set aside like any spoilt line."""
+    """Encode text again. Half a surrogate pair has no UTF-8, so what holds one is set aside like any spoilt line."""
     decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
     try:
         for block in blocks:
@@ -218,7 +218,7 @@ class _Cutter:
         return found
 
     def _begin(self, mark: bytes, before: bytes) -> None:
-        """Open the array, which the form has been told by, or refuse what comes after it."""
+        """Open the array, by which the form was recognised, or refuse what comes after it."""
         if self._has_ended or mark != b"[" or before.strip(WHITE_SPACE):
             raise self._refused("something comes after the array's end")
         self._depth = 1
@@ -252,4 +252,4 @@ class _Cutter:
 
     def _refused(self, reason: str) -> CommandError:
         what = "a JSON array" if self._is_array else "JSON documents over several lines"
-        return CommandError(f"{self._name} is {what} that can't be read: {reason}. Nothing was landed; mend the file")
+        return CommandError(f"{self._name} is {what} that can't be read: {reason}. Nothing was landed; fix the file")

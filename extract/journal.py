@@ -42,7 +42,7 @@ class Header(msgspec.Struct):
     covered: int = 0
     """The last page that had come then."""
     forgotten: dict[str, int] = msgspec.field(default_factory=dict)
-    """Tables that were asked for anew, with the page before their beginning."""
+    """Tables that are fetched from scratch, with the page before their beginning."""
 
 
 def lineage(run: RunSummary | None) -> str | None:
@@ -104,7 +104,7 @@ class Journal:
         return max(self.notes, default=self.header.covered if self.header else 0)
 
     def begin(self, header: Header) -> None:
-        """Forget everything, and begin anew."""
+        """Forget everything, and start from scratch."""
         if self.directory.exists():  # without its header it is no journal any more, whatever else is still there
             (self.directory / _HEADER).unlink(missing_ok=True)
             sync_to_disk(self.directory)

@@ -44,7 +44,7 @@ class TableFormat:
 
     `uniform`: they are lossless already. `legacy`: a `Decoder` makes them so. `clean`: the file is missing or
     unreadable, so numbers and strings are to be taken as they stand. `note` is a sentence for people about what
-    could not be told, None where all is well.
+    could not be read, None where all is well.
     """
 
     kind: Literal["uniform", "legacy", "clean"]
@@ -54,7 +54,7 @@ class TableFormat:
 def read_schema(lines: Iterable[bytes]) -> tuple[TableFormat, Decoder | None]:
     """Read the lines of a `generated_schema.jsonl`; pass no lines where an export lacks the file.
 
-    The Decoder comes with kind `legacy` only, and is the caller's to close. Damaged content is told in the note and
+    The Decoder comes with kind `legacy` only, and is the caller's to close. Damaged content is reported in the note and
     raises nothing; what iterating over `lines` raises, and a full disk (`sqlite3.Error`), goes through.
     """
     rows = filter(None, map(bytes.strip, lines))

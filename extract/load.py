@@ -147,7 +147,7 @@ def _land_table(run: RunWriter, source: TableSource, progress: Progress, *, stri
 def _format_notes(table_format: TableFormat, decoder: Decoder | None) -> list[str]:
     notes = [table_format.note] if table_format.note else []
     if decoder and decoder.decoded:
-        notes.append(f"{decoder.decoded} value(s) decoded as the older format's shape tells")
+        notes.append(f"{decoder.decoded} value(s) decoded as the older format's shape says")
     if decoder and decoder.ambiguous:
         notes.append(f"{decoder.ambiguous} string(s) kept as text where the shape allows another reading too")
     if decoder and decoder.mismatched:
@@ -262,7 +262,7 @@ class _Landing:
         raise self._refused(found, guess, f", or set the other {unit} aside with --lenient" if rows else "")
 
     def _refused(self, found: str, guess: Guess | None, otherwise: str) -> CommandError:
-        what, advice = (f"; it seems to be {guess.what}", guess.advice) if guess else ("", "mend it")
+        what, advice = (f"; it seems to be {guess.what}", guess.advice) if guess else ("", "fix it")
         return CommandError(f"{self._source.documents}: {found}{what}. Nothing was landed; {advice}{otherwise}")
 
     def _strict_message(self, layout: Layout) -> str:
@@ -270,5 +270,5 @@ class _Landing:
         unit = "line" if layout == "lines" else "element"
         return (
             f"{self._source.documents}, {unit} {self._writer.first_rejected_line}: {REASONS[next(iter(rejected))]}. "
-            "Nothing was landed, as --strict asks; mend the line, or load without --strict to set such lines aside"
+            "Nothing was landed, as --strict asks; fix the line, or load without --strict to set such lines aside"
         )

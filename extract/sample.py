@@ -21,7 +21,7 @@ _README_BYTES = 10_000
 def is_sample(archive: Archive) -> bool:
     """Tell whether an archive is made-up data: by its README, by the README beside a single file, or by its SHA-256.
 
-    A single file that was copied away from its README isn't recognised here, nor a ZIP that was made anew without it.
+    A single file that was copied away from its README isn't recognised here, nor a ZIP that was rebuilt without it.
     """
     if archive.kind not in ("zip", "directory"):
         return any(_file_says_so(folder / README) for folder in [*archive.path.absolute().parents][:2])
@@ -40,7 +40,7 @@ def _says_so(archive: Archive) -> bool:
             if is_readme and SENTENCE in next(iter(files.blocks(name)), b""):
                 return True
         except CommandError:
-            continue  # what is damaged is told where it is read as a table
+            continue  # what is damaged is reported where it is read as a table
     return False
 
 

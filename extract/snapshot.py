@@ -130,7 +130,7 @@ class _Exports:
         Convex makes one at a time, whoever asked for it.
         """
         pauses = self._pauses()
-        told = False
+        is_reported = False
         while True:
             try:
                 self._client.request("POST", REQUEST, params=NO_FILES, read=read_nothing)
@@ -140,9 +140,9 @@ class _Exports:
                     raise
             if self._newer_than(known):
                 break  # it is ours: the first answer was lost on the way, and the client had asked again
-            if not told:
+            if not is_reported:
                 self._report("another export or backup is running: waiting until it is done")
-                told = True
+                is_reported = True
             time.sleep(next(pauses))
         self._report("asked for an export")
         latest = time.monotonic() + APPEARS_SECONDS

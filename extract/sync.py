@@ -117,7 +117,7 @@ class Sync:
             try:
                 self.open()
                 for table, reason in wrong.items():
-                    self._report(f"{table}: {reason}: fetching it anew")
+                    self._report(f"{table}: {reason}: fetching it from scratch")
                 if wrong:
                     repaired |= {*wrong}
                     self._forget(wrong)
@@ -125,7 +125,7 @@ class Sync:
                 failed = None
                 return self._round(repaired, is_last=not rounds_left)
             except CursorExpired as error:
-                self._restart(f"{error}: every table comes anew")
+                self._restart(f"{error}: every table is fetched from scratch")
             except NoDataSync:
                 self._fall_back()
             except _Overtaken:
@@ -173,12 +173,12 @@ class Sync:
         """Leave the older API where the deployment has the newer one by now, or had it all the time behind a proxy."""
         if self._source.name == StreamingExport.name and has_data_sync(self._client):
             self._source = DataSync(self._client)
-            self._restart("the deployment has the Data Sync API now: every table comes anew, once")
+            self._restart("the deployment has the Data Sync API now: every table is fetched from scratch, once")
 
     def _find_beginning(self) -> None:
         state, header = self._zone.newest(), self._journal.header
         if self._is_full:
-            self._restart("as --full asks, every table comes anew")
+            self._restart("as --full asks, every table is fetched from scratch")
         elif header and state and state.sync and state.sync.journal == header.id:
             landed = state.sync.page
             self._journal.drop(landed)  # as the process may have ended just after they had landed
@@ -193,7 +193,9 @@ class Sync:
         elif not header:
             self._begin(state, is_full=True, api=self._source.name)
             if state:
-                self._report(f"the newest run came from a {state.source.type}: every table comes anew, once")
+                self._report(
+                    f"the newest run came from a {state.source.type}: every table is fetched from scratch, once"
+                )
 
     def _begin(self, state: RunSummary | None, *, is_full: bool, api: str) -> None:
         header = new_header(state, self._client.deployment.url, api, datetime.now(UTC).isoformat(), is_full=is_full)
@@ -209,10 +211,10 @@ class Sync:
     def _overtaken(self) -> str:
         state = self._zone.newest()
         if not state:
-            return "the runs that the last sync landed are gone: every table comes anew"
+            return "the runs that the last sync landed are gone: every table is fetched from scratch"
         return (
             f"run {state.run_id} ({state.source.type} {state.source.name}) has landed since the last sync, and "
-            "changes can't be followed from there: every table comes anew, once"
+            "changes can't be followed from there: every table is fetched from scratch, once"
         )
 
     def _fall_back(self) -> None:
@@ -223,7 +225,7 @@ class Sync:
             self._report(reason)
             self._begin(self._zone.newest(), is_full=True, api=self._source.name)
         else:
-            self._restart(f"{reason}; every table comes anew")
+            self._restart(f"{reason}; every table is fetched from scratch")
 
     def _is_new(self) -> bool:
         """Tell whether nothing has come so far, in this zone or in this journal."""
@@ -297,7 +299,7 @@ class Sync:
 
     def _wait_for_imports(self, look: _Look) -> _Look:
         """Look again until no import of the followed tables is running. Raises Unrest where that takes too long."""
-        deadline, told = time.monotonic() + self._wait_seconds, False
+        deadline, is_reported = time.monotonic() + self._wait_seconds, False
         while running := [found for found in look.imports if found.is_running and found.touches(self._tables)]:
             named = ", ".join(map(str, running))
             if time.monotonic() >= deadline:
@@ -306,9 +308,9 @@ class Sync:
                     "half done was landed: run the command again when it has ended, cancel it in the dashboard, or "
                     "wait longer with --wait"
                 )
-            if not told:
+            if not is_reported:
                 self._report(f"{named} is running on the deployment: waiting until it is done")
-                told = True
+                is_reported = True
             time.sleep(POLL_SECONDS)
             look = self._look()
         return look
@@ -358,10 +360,10 @@ class Sync:
     # What the API doesn't tell
 
     def _check_imports(self, look: _Look) -> None:
-        """Have tables come anew that may have been imported while pages came. Raises _Unsure if there were any."""
+        """Have tables fetched from scratch that may have been imported while pages came. Raises _Unsure for any."""
         if dirty := self._imported(look):
             names = ", ".join(sorted(map(str, dirty)))
-            self._report(f"{names} came while an import was going on: fetching anew")
+            self._report(f"{names} came while an import was going on: fetching from scratch")
             self._forget(dirty)
             raise _Unsure
 
@@ -373,7 +375,7 @@ class Sync:
         return {table for table in self._tables if any(found.touches([table]) for found in changed)}
 
     def _forget(self, tables: Collection[TableName]) -> None:
-        """Have tables come anew, and those that were imported meanwhile, once no import is running."""
+        """Have tables fetched from scratch, and those that were imported meanwhile, once no import is running."""
         look = self._wait_for_imports(self._look())
         tables = {*tables, *self._imported(look)}
         cursor = self._cursor()
@@ -387,7 +389,7 @@ class Sync:
         """Return tables under whose name the rest of a failed import may hide: it stays there for two weeks.
 
         Only a whole export is without it. A table that had to come from the beginning began more than once, if there
-        was something beside it; any other table had no reason to, but for the import. The older API tells of no
+        was something beside it; any other table had no reason to, but for the import. The older API reports no
         beginnings: with it, a failed import and any change are enough, and at first so is one that may be unlisted.
         """
         state = self._zone.newest()
@@ -452,7 +454,7 @@ class Sync:
 
         A table that is still the same has its oldest document among ours, and no truncate came after the page. Its
         number of documents is ours; or, if it is being written, differs by no more than the changes that came after.
-        Where no truncates are told, our oldest document has to be its oldest too, unless it was deleted meanwhile.
+        Where no truncates are reported, our oldest document has to be its oldest too, unless it was deleted meanwhile.
         What stays unsure to the last is wrong enough for a whole export. An older backend may not tell the numbers:
         there, the oldest document and what imports left (see `_suspects`) have to do.
         """
@@ -475,7 +477,7 @@ class Sync:
             if table not in sizes and ours.documents:
                 raise _Unsure
             if place in begun_later:
-                unsure[table] = "it began anew while it was read"
+                unsure[table] = "it started from scratch while it was read"
             elif table in quiet and not has_oldest:
                 wrong[table] = numbers
             elif not has_oldest:

@@ -33,7 +33,7 @@ def check_losses(zone: LandingZone, run: RunWriter, allowed: Collection[str]) ->
         except CommandError as error:
             if str(name) not in allowed:
                 raise CommandError(
-                    f"{error}. So it can't be told whether {name} would shrink, and nothing was landed: restore the "
+                    f"{error}. So nobody knows whether {name} would shrink, and nothing was landed: restore the "
                     f"file, or run the command again with {FLAG} {name}"
                 ) from None
             run.summary.notes.append(f"{name} was replaced unseen, as {FLAG} allows: what it held can't be read")
@@ -43,7 +43,7 @@ def check_losses(zone: LandingZone, run: RunWriter, allowed: Collection[str]) ->
     if stopping := unexpected(losses, allowed):
         raise CommandError(
             f"{'; '.join(map(str, stopping))}. Nothing was landed: look at what came, and if it is right, run the "
-            f"command again with {how_to_allow(stopping)}{''.join(f'. But {told}' for told in mixture)}"
+            f"command again with {how_to_allow(stopping)}{''.join(f'. But {problem}' for problem in mixture)}"
         )
     run.summary.notes += mixture + [
         f"{loss.table} shrank from {loss.before:,} to {loss.after:,} rows, as {FLAG} allows" for loss in losses

@@ -1,4 +1,4 @@
-"""The last build: what dbt tells of it, and whether it may be handed out."""
+"""The last build: what dbt reports about it, and whether it may be handed out."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -154,7 +154,7 @@ def _refuse_unless_whole(target: Path, results: dict[str, Any], manifest: dict[s
         names = [f"{nodes.get(key, {'resource_type': 'hook'})['resource_type']} {_name(key)}" for key in first_of_all]
         skipped = len(failed) - len(first_of_all)
         left_out = f", and {skipped} skipped after them" if skipped else ""
-        raise CommandError(f"the last build failed in {_listed(names)}{left_out}: mend that, and run dbt build")
+        raise CommandError(f"the last build failed in {_listed(names)}{left_out}: fix that, and run dbt build")
     missing = [key for key, node in nodes.items() if _has_to_pass(node) and key not in status]
     if missing:
         names = [f"{nodes[key]['resource_type']} {_name(key)}" for key in missing]

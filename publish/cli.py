@@ -112,7 +112,7 @@ What is made of the sample is never pushed, whatever the flags. Nothing starts w
 The key is CONVEX_PUBLISH_KEY, and that alone: the key that reads a deployment needn't be able to replace its tables. It
 needs the permissions deployment:backups:import, deployment:backups:view and deployment:data:view.
 
-By hand, with Convex's own tool and without the checks, in your app:
+With Convex's own tool, and without the checks, in your app:
   npx convex import --replace PATH/TO/data/published/current/convex/import.zip
 
 examples:
@@ -191,7 +191,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="TIME",
         help="refuse a release whose newest data is older, or of unknown age",
     )
-    command.add_argument("-v", "--verbose", action="store_true", help="tell of each request that is tried again")
+    command.add_argument("-v", "--verbose", action="store_true", help="report each request that is tried again")
     command.add_argument(
         "--wait", type=duration, default=timedelta(hours=1), metavar="TIME", help="wait so long for the deployment (1h)"
     )
@@ -300,7 +300,7 @@ def _verify(options: argparse.Namespace) -> int:
     else:
         print(f"{directory} is as its {MANIFEST} says")
     if found:
-        print(f"publish: {directory} isn't as its {MANIFEST} says: run dbt build, and publish anew", file=sys.stderr)
+        print(f"publish: {directory} isn't as its {MANIFEST} says: run dbt build, and publish again", file=sys.stderr)
     return 1 if found else 0
 
 
@@ -340,8 +340,8 @@ def _push(options: argparse.Namespace) -> int:
             tell(deployment.without_key(text))
 
         try:
-            told = {"report" if options.verbose else "tell": report}
-            with Client(deployment, retry_seconds, **told) as client:
+            listener = {"report" if options.verbose else "tell": report}
+            with Client(deployment, retry_seconds, **listener) as client:
                 done = push(archive, client, wishes, report, progress)
         except CommandError as error:
             raise CommandError(deployment.without_key(str(error))) from None
@@ -364,4 +364,4 @@ def _print_pushed(done: Pushed) -> None:
         print(f"  {table.name:<24} rows {verbs[0]}: {table.rows:>9,}   {verbs[1]}: {table.replaced_rows:>9,}")
     if done.tables:
         print(f"  build there before: {visible(done.replaced_build_id or 'none that a push wrote')}")
-    print(f"  the same by hand, without the checks: {done.npx}")
+    print(f"  the same with Convex's own tool, without the checks: {done.npx}")

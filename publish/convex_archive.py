@@ -22,7 +22,7 @@ from common.settings import CONSENSUS_TABLE, PUBLISHED_TABLES, RUNS_TABLE
 """All that a push may ever write."""
 ARCHIVE = "convex/import.zip"
 CONSENSUS_LINES = "convex/palette_tag_consensus.jsonl"
-_AGAIN = "publish anew with dbt build, python -m publish"
+_AGAIN = "publish again with dbt build, python -m publish"
 
 
 @dataclass(frozen=True)
@@ -62,10 +62,10 @@ def opened(directory: Path) -> Generator[Archive]:
 
 def _checked(path: Path, file: BufferedReader, manifest: Manifest) -> Archive:
     files = {entry.path: entry for entry in manifest.files}
-    told = files.get(ARCHIVE)
+    entry = files.get(ARCHIVE)
     sha256, size = hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
-    if told is None or (told.bytes, told.sha256) != (size, sha256):
-        raise CommandError(f"{path} isn't the file that manifest.json tells of: {_AGAIN}")
+    if entry is None or (entry.bytes, entry.sha256) != (size, sha256):
+        raise CommandError(f"{path} isn't the file that manifest.json describes: {_AGAIN}")
     try:
         rows, run = _rows_and_run(path, file, manifest.build_id)
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:

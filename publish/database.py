@@ -73,7 +73,7 @@ def functions_and_views(
 ) -> dict[str, str]:
     """Return the statements that made all functions and these views of a database, by `MACRO x` and `VIEW x`.
 
-    Only an export tells the defaults of a function's arguments. It is written below `directory`, and deleted.
+    Only an export has the defaults of a function's arguments. It is written below `directory`, and deleted.
     """
     schema_only = quoted(f"{catalog}_schema")
     connection.execute(f"attach ':memory:' as {schema_only}")

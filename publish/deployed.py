@@ -23,7 +23,7 @@ from publish.losses import is_explained
 class Deployed:
     """What our tables on the deployment hold: their rows, and what the last push that is known wrote.
 
-    None of `rows`: the table isn't empty, and the backend can't count it. Pushes of before told neither `origin` nor
+    None of `rows`: the table isn't empty, and the backend can't count it. Earlier pushes wrote neither `origin` nor
     `deleted_results`.
     """
 
@@ -70,7 +70,7 @@ def _number(value: Any) -> float | None:
 
 
 def moment(ms: float) -> str:
-    """Write a time that a deployment tells, in milliseconds since 1970."""
+    """Write a time that a deployment gives, in milliseconds since 1970."""
     try:
         return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
     except (OverflowError, ValueError, OSError):
@@ -130,13 +130,13 @@ def _objection(archive: Archive, before: Deployed) -> str | None:
         )
     if before.build_id and before.build_id > archive.build_id:
         return (
-            f"has build {visible(before.build_id)}, which is newer than {archive.build_id}: publish anew, or go back "
+            f"has build {visible(before.build_id)}, which is newer than {archive.build_id}: publish again, or go back "
             "with --overwrite"
         )
     if before.snapshot_ms and archive.snapshot_ms and before.snapshot_ms > archive.snapshot_ms:
         return (
             f"has results of data of {moment(before.snapshot_ms)}, and the data of {archive.build_id} is of "
-            f"{moment(archive.snapshot_ms)}: land newer data and publish anew, or go back with --overwrite"
+            f"{moment(archive.snapshot_ms)}: land newer data and publish again, or go back with --overwrite"
         )
     origin = archive.run.get("origin")
     if before.origin and origin and before.origin != origin:

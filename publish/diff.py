@@ -30,7 +30,7 @@ NO_MODEL = "published_build"
 
 @dataclass(frozen=True)
 class Aspect:
-    """What is told of a relation or function, where it isn't what it was. None: it isn't there."""
+    """What is reported of a relation or function, where it isn't what it was. None: it isn't there."""
 
     name: str
     """`column x`, `type of x`, `null in x`, `description`, `description of x`, `definition`, `made as`."""
@@ -64,7 +64,7 @@ class Comparison:
     differences: list[Difference]
     unchanged: list[str]
     for_app: list[str]
-    """The tables and functions that an application uses, as the exposures tell."""
+    """The tables and functions that an application uses, as the exposures say."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def compare(
             build = catalog_of(database)
             before = f"{build}_published"
             _attach(connection, database, build, "run dbt build")
-            _attach(connection, published / "palettes.duckdb", before, "publish anew, with make build")
+            _attach(connection, published / "palettes.duckdb", before, "publish again, with make build")
             notes = _notes(connection, manifest, target, database, build, zone)
             old = _side(connection, before, Path(folder))
             new = _as_published(_side(connection, build, Path(folder)), models)
@@ -183,7 +183,7 @@ def _notes(
 
 
 def _side(connection: duckdb.DuckDBPyConnection, catalog: str, directory: Path) -> _Side:
-    """Return what a database tells of its relations in `main`, and of its functions."""
+    """Return a database's relations in `main`, and its functions."""
     columns: dict[str, dict[str, _Column]] = {}
     query = """
         select table_name, column_name, data_type, is_nullable, coalesce(comment, '') from duckdb_columns()
@@ -239,10 +239,10 @@ def _renamed(old: _Side, new: _Side, renames: Sequence[Rename], notes: list[str]
         tables.get(name, name): replace(function, definition=with_names(function.definition, all_names))
         for name, function in old.functions.items()
     }
-    told = [f"{was} is {now}" for was, now in tables.items()]
-    told += [f"{was} is {now} in {', '.join(sorted(names))}" for (was, now), names in columns_of.items()]
-    if told:
-        notes.append(f"the release has older names and is compared under those of today: {'; '.join(told)}")
+    applied = [f"{was} is {now}" for was, now in tables.items()]
+    applied += [f"{was} is {now} in {', '.join(sorted(names))}" for (was, now), names in columns_of.items()]
+    if applied:
+        notes.append(f"the release has older names and is compared under those of today: {'; '.join(applied)}")
     return _Side(old.catalog, relations, functions)
 
 

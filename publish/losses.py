@@ -2,7 +2,7 @@
 
 Only tables whose rows each need a document of Convex can stop a release: `config: meta: counts_documents_of` in a
 model's properties names the tables of Convex that may have it. What the others lose follows from an edit as often as
-from the data: it is told.
+from the data: it is reported.
 """
 
 from collections.abc import Collection, Iterable, Mapping

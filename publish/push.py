@@ -9,7 +9,7 @@ What a lost answer means is thought through step by step, as no step but `upload
 - `start_upload`, `upload_part`: asked again. An upload that nobody finishes is forgotten; a part replaces itself.
 - `finish_upload`: asked once, since an upload that was finished can't be finished again. Without an answer of the
   deployment's own, whatever came in its place, an import may wait to be confirmed: it is looked for and cancelled.
-  Where no answer came at all, the upload begins anew; what comes of the first one late is looked for at the end.
+  Where no answer came at all, the upload starts again; what comes of the first one late is looked for at the end.
 - `perform_import`: asked once, and again only while the import still waits to be confirmed, for as long as everything
   else is tried. A refusal by something on the way ends the push if the import waits still.
 - `cancel_import`: asked again; "has ended already" is as good.
@@ -124,7 +124,7 @@ class _Import(msgspec.Struct):
 
     def rows(self) -> dict[str, int]:
         """Return the rows that it writes to each table."""
-        return {_place(told): told.total_num_rows_to_write for told in self.checkpoints or ()}
+        return {_place(one): one.total_num_rows_to_write for one in self.checkpoints or ()}
 
 
 def push(
@@ -136,7 +136,7 @@ def push(
 ) -> Pushed:
     """Replace our tables on the deployment by those of the archive.
 
-    Without `overwrite` it replaces only what an earlier push wrote, as the table `analytics_runs` tells, and by nothing
+    Without `overwrite` it replaces only what an earlier push wrote, as the table `analytics_runs` says, and by nothing
     older and nothing of another origin. Made-up data goes only to the test deployment. `progress` gets bytes. Raises
     CommandError, having cancelled the import: then nothing was replaced, or the message says otherwise.
     """
@@ -159,7 +159,7 @@ class _Push:
         self._known: set[str] = set()
         """The imports that were there before, and the one of this push."""
         self._is_unsure = False
-        """Whether another import may have come of an upload whose end nobody told of."""
+        """Whether another import may have come of an upload whose end nobody reported."""
         self._unfinished: BaseException | None = None
         """What the one step of an upload failed with that isn't asked again by itself."""
 
@@ -304,16 +304,14 @@ class _Push:
         self._report(f"no part of {size:,} bytes is taken (413): trying parts of {self._part_bytes:,}")
 
     def _cancel_leftovers(self) -> None:
-        """Cancel what the lost answer may have told of: a new import, still unconfirmed, with just our rows."""
+        """Cancel what the lost answer may have been about: a new import, still unconfirmed, with just our rows."""
         try:
             for import_id in [job.id for job in self._cleaning.imports() if job.id not in self._known]:
                 job = self._after_upload(import_id, self._cleaning, CLEANING_SECONDS)
                 if job.state.state == WAITING and job.rows() == self._archive.rows:
                     self._cancel(import_id)
         except CommandError as error:
-            self._report(
-                f"what came of it can't be told: an import may wait, unconfirmed, which harms nothing ({error})"
-            )
+            self._report(f"what came of it isn't known: an import may wait, unconfirmed, which harms nothing ({error})")
 
     # From one state to the next
 
@@ -322,7 +320,7 @@ class _Push:
         try:
             return msgspec.convert(content, type=_Import, strict=False)
         except msgspec.ValidationError as error:
-            raise CommandError(f"{self._url} tells of its import in an unknown form ({error})") from error
+            raise CommandError(f"{self._url} describes its import in an unknown form ({error})") from error
 
     def _after_upload(self, import_id: str, queries: Queries, wait_seconds: float) -> _Import:
         """Wait until the deployment has looked at the archive."""
@@ -445,9 +443,9 @@ class _Push:
         objection = self._objection(job, before)
         if objection:
             raise CommandError(f"the import wasn't confirmed: {objection}")
-        told = {_place(checkpoint): checkpoint for checkpoint in job.checkpoints or ()}
+        by_table = {_place(checkpoint): checkpoint for checkpoint in job.checkpoints or ()}
         return [
-            TableChange(table, told[table].total_num_rows_to_write, told[table].existing_rows_to_delete)
+            TableChange(table, by_table[table].total_num_rows_to_write, by_table[table].existing_rows_to_delete)
             for table in PUBLISHED_TABLES
         ]
 

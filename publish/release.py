@@ -204,7 +204,7 @@ def _refuse_if_damaged(directory: Path) -> None:
 
 
 def _git_commit(project: Path) -> str | None:
-    """Return the commit that a directory is at; None where that can't be told."""
+    """Return the commit that a directory is at; None where that isn't known."""
     command = ["git", "-C", str(project), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() or None

@@ -55,7 +55,7 @@ def refuse_over_other_data(zone: RawZone, releases: Releases) -> None:
         manifest = Manifest.read(releases.directory / current)
     except CommandError:
         if runs:
-            return  # for its error says to publish anew
+            return  # for its error says to publish again
         whose = "something else"
     else:
         if manifest.is_sample:

@@ -1,9 +1,9 @@
 """Says in one line each what is wrong with the shape of the analysts' files, and where: `python seeds/check.py`.
 
-dbt's own words for it name neither the line nor what to do, and some slips it takes without a word: a column that was
+dbt's own words for it name neither the line nor what to do, and some typos it takes without a word: a column that was
 renamed, a quotation mark that is never closed. What passes is loaded as it is read here, by macros/load_seed.sql. What
 the lines say is judged by the tests in `seeds.yml` and `tests/`.
-`--fix` mends what Excel adds: a byte order mark, and Windows line ends.
+`--fix` fixes what Excel adds: a byte order mark, and Windows line ends.
 """
 
 import csv
@@ -90,15 +90,15 @@ def _wrong_values(row: list[str], columns: list[str], integers: Container[str]) 
 
 
 def main(arguments: list[str]) -> int:
-    """Check each seed of `seeds.yml`, after mending with `--fix`. Return 1 where something is wrong."""
+    """Check each seed of `seeds.yml`, after fixing with `--fix`. Return 1 where something is wrong."""
     found = []
     for seed in yaml.safe_load((SEEDS / "seeds.yml").read_text(encoding="utf-8"))["seeds"]:
         path = SEEDS / f"{seed['name']}.csv"
         content = path.read_bytes()
-        mended = content.removeprefix(BOM).replace(b"\r\n", b"\n")
-        if "--fix" in arguments and mended != content:
-            path.write_bytes(mended)
-            content = mended
+        fixed = content.removeprefix(BOM).replace(b"\r\n", b"\n")
+        if "--fix" in arguments and fixed != content:
+            path.write_bytes(fixed)
+            content = fixed
         columns = [column["name"] for column in seed["columns"]]
         integers = {name for name, kind in seed["config"]["column_types"].items() if kind == "integer"}
         found += [f"seeds/{path.name}, {problem}" for problem in problems(content, columns, integers)]

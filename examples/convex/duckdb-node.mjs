@@ -8,7 +8,7 @@ import { DuckDBInstance, INTEGER, LIST, listValue, VARCHAR } from "@duckdb/node-
 /** @import {DuckDBConnection, DuckDBType, DuckDBValue} from "@duckdb/node-api" */
 
 /**
- * Open a published file. It is read-only, and stays as it is while a newer release is published: open `current` anew to see that.
+ * Open a published file. It is read-only, and stays as it is while a newer release is published: open `current` again to see that.
  * @param {string} path
  * @param {Record<string, string>} [settings] DuckDB's own, such as `{memory_limit: "200MB"}`
  * @returns {Promise<DuckDBConnection>}

@@ -32,9 +32,9 @@ class Control:
             self._backend.answering.wait_for(lambda: self._backend.answered >= at_least, seconds)
             return self._backend.answered
 
-    def do_begin_anew(self) -> None:
+    def do_restart(self) -> None:
         """Forget everything."""
-        self._backend.begin_anew(self._key)
+        self._backend.restart(self._key)
 
     def do_configure(self, settings: dict[str, Any]) -> None:
         """Change settings."""

@@ -47,9 +47,9 @@ class Deployment:
             raise RuntimeError(answer["error"])
         return answer["value"]
 
-    def begin_anew(self) -> None:
+    def restart(self) -> None:
         """Be as one that was just started, for the next test. The key stays."""
-        self._call("begin_anew")
+        self._call("restart")
 
     def configure(self, **settings: Any) -> None:
         """Change settings."""
@@ -97,7 +97,7 @@ class Deployment:
         self._call("fail_import", import_id=import_id, state=state)
 
     def imports(self) -> list[dict[str, Any]]:
-        """Return the last 20 imports as the deployment tells of them, the newest first."""
+        """Return the last 20 imports as the deployment reports them, the newest first."""
         return self._call("imports")
 
     def state(self) -> dict[str, dict[str, str]]:
@@ -148,7 +148,7 @@ class Deployment:
         return sum("status" in request for request in asked)
 
     def forget_requests(self) -> None:
-        """Begin the log of requests anew."""
+        """Begin the log of requests from scratch."""
         self._call("forget_requests")
 
     def faults_met(self) -> int:

@@ -47,9 +47,9 @@ class Backend:
         self.lock = threading.RLock()
         self.answering = threading.Condition()
         """Notified whenever one more was answered."""
-        self.begin_anew(key)
+        self.restart(key)
 
-    def begin_anew(self, key: str) -> None:
+    def restart(self, key: str) -> None:
         """Become a deployment that nobody has used yet."""
         self.store = Store()
         self.settings = Settings()
@@ -76,7 +76,7 @@ class Backend:
         if changes.get("invalidate_cursors"):
             self.data_sync.rotate_secret()
         if changes.get("deltas_conflict"):
-            self.streaming_export.begin_anew()
+            self.streaming_export.restart()
 
     def answer(self, method: str, path: str, query: dict[str, str], headers: Any, body: bytes) -> "Answer":
         """Return what a request gets when nothing goes wrong on the way. Raises ConvexError."""

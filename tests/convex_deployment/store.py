@@ -107,7 +107,7 @@ class Store:
         return tablet
 
     def drop(self, component: str, table: str) -> None:
-        """Drop a table. Nothing in the log tells of it."""
+        """Drop a table. Nothing in the log says so."""
         tablet = self.active(component, table)
         if tablet is None:
             raise ConvexError(400, "TableNotFound", f"no table {table}")

@@ -22,7 +22,7 @@ class StreamingExport:
         self._settings = settings
         self._conflict_ts = 0
 
-    def begin_anew(self) -> None:
+    def restart(self) -> None:
         """Have cursors from before now conflict with what an import has put in place, see `deltas_conflict`."""
         self._conflict_ts = self._store.now()
 

@@ -180,7 +180,7 @@ class Project:
         self.kept.run(*(arguments or ALL_MODELS))
 
     def build_in_vain(self) -> None:
-        """Build with a model that fails, and mend it."""
+        """Build with a model that fails, and fix it."""
         self._replace(*BROKEN)
         assert not self.kept.dbt(*ALL_MODELS).success
         self._replace(*BROKEN)

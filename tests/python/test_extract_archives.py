@@ -165,7 +165,7 @@ def test_one_file_of_an_older_snapshot_is_decoded_by_the_schema_beside_it(
     write_directory(tmp_path / "t", {"documents.jsonl": b'{"_id":"a","n":"7"}\n', SCHEMA: mark + CLEAN})
     (table,) = extract.load("t/documents.jsonl", "--table", "t")["tables"]
     assert landed(extract.raw, "t") == [b'{"_id":"a","n":7}']
-    assert (table["format"], table["notes"]) == ("legacy", ["1 value(s) decoded as the older format's shape tells"])
+    assert (table["format"], table["notes"]) == ("legacy", ["1 value(s) decoded as the older format's shape says"])
 
 
 def test_one_file_of_a_snapshot_without_its_schema_says_what_stays_text(extract: Extract, tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_one_file_of_a_snapshot_without_its_schema_says_what_stays_text(extract:
     assert "int64" in note
 
 
-# Snapshots that another tool made anew
+# Snapshots that another tool rebuilt
 
 MADE_ANEW = {
     "backslashes": lambda name: name.replace("/", "\\"),
@@ -197,19 +197,19 @@ JUNK = [
 
 @pytest.mark.parametrize("kind", ["zip", "directory"])
 @pytest.mark.parametrize("renamed", MADE_ANEW.values(), ids=MADE_ANEW.keys())
-def test_a_snapshot_that_was_made_anew_is_the_same(
+def test_a_snapshot_that_was_rebuilt_is_the_same(
     extract: Extract, tmp_path: Path, kind: str, renamed: Callable[[str], str]
 ) -> None:
     entries = table_entries(palettes=documents("p"), tags=b'{"_id":"t","n":"7"}\n')
     entries |= {f"tags/{SCHEMA}": CLEAN, "_storage/documents.jsonl": b"", "_storage/kg1.png": b"\x89"}
     entries |= {"_components/shop/_tables/documents.jsonl": tables_listing("votes")}
     entries |= {"_components/shop/votes/documents.jsonl": documents("v")}
-    anew = {renamed(name): content for name, content in entries.items()} | dict.fromkeys(JUNK, b"\x00")
+    rebuilt = {renamed(name): content for name, content in entries.items()} | dict.fromkeys(JUNK, b"\x00")
     if kind == "zip":
-        anew |= {renamed("tags/"): b"", "__MACOSX/": b""}
-        run = extract.load(write_zip(tmp_path / "x.zip", anew))
+        rebuilt |= {renamed("tags/"): b"", "__MACOSX/": b""}
+        run = extract.load(write_zip(tmp_path / "x.zip", rebuilt))
     else:
-        run = extract.load(write_directory(tmp_path / "in", anew))
+        run = extract.load(write_directory(tmp_path / "in", rebuilt))
     assert landed(extract.raw, "palettes") == documents("p").splitlines()
     assert landed(extract.raw, "tags") == [b'{"_id":"t","n":7}']
     assert landed(extract.raw, "shop.votes") == documents("v").splitlines()

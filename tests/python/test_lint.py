@@ -1,4 +1,4 @@
-"""What checks and mends layout and spelling: it finds what it should, and changes nothing that it shouldn't."""
+"""What checks and fixes layout and spelling: it finds what it should, and changes nothing that it shouldn't."""
 
 import ast
 import os
@@ -31,7 +31,7 @@ NOT_OURS = shutil.ignore_patterns(
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A copy of the project that uses this environment. Its locks are older than that, so make installs nothing."""
+    """A copy of the project that uses this environment; files keep their times, so nothing is installed again."""
     project = tmp_path / "project"
     shutil.copytree(PROJECT, project, ignore=NOT_OURS)
     for path in (*(project / "requirements").iterdir(), project / "pyproject.toml", project / "palette.py"):
@@ -146,10 +146,10 @@ def test_make_fix_changes_white_space_of_sql_and_words_of_markdown_and_nothing_e
     assert changed == {"models/marts/frequency/crooked.sql", "docs/page.md", "publish/crooked.py"}
     assert after["docs/page.md"] == b"A colour, and `color`.\n"
     assert after["publish/crooked.py"] == b'"""A module of one color."""\n\nimport os\n\ncolor = os.name\n'
-    mended = crooked.read_text()
-    assert mended != CROOKED
-    assert re.sub(r"\s", "", mended) == re.sub(r"\s", "", CROOKED)
-    assert "\n        cast(result_count as double) as votes,\n" in mended
+    fixed = crooked.read_text()
+    assert fixed != CROOKED
+    assert re.sub(r"\s", "", fixed) == re.sub(r"\s", "", CROOKED)
+    assert "\n        cast(result_count as double) as votes,\n" in fixed
 
 
 def sources(project: Path) -> dict[str, bytes]:

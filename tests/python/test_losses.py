@@ -70,7 +70,7 @@ def build(**more: Any) -> Build:
         ({"origin": "a", "deletes": {"palette_tags": 5}}, {"origin": "a", "deletes": {"palette_tags": 9}}, 4),
         ({"origin": "a", "deletes": {}}, {"origin": "a", "deletes": {"palette_tags": 9, "tag_batches": 50}}, 9),
         ({"origin": "a", "deletes": {"palette_tags": 5}}, {"origin": "b", "deletes": {"palette_tags": 9}}, 0),
-        # A raw zone that was lost, and read anew from the same deployment.
+        # A raw zone that was lost, and read from scratch from the same deployment.
         ({"origin": "a", "deletes": {"palette_tags": 5}}, {"origin": "a", "deletes": {}}, 0),
         # A release from before this was kept.
         ({}, {"deletes": {"palette_tags": 9}}, 0),

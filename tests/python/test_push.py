@@ -140,7 +140,7 @@ def pusher(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Pusher:
-    running.begin_anew()
+    running.restart()
     for table, rows in OTHERS.items():
         running.insert(table, *rows)
     monkeypatch.chdir(tmp_path)
@@ -372,7 +372,7 @@ def no_archive(path: Path) -> None:
 
 
 def rewrite(path: Path, files: dict[str, bytes] | None) -> None:
-    """Give the release another archive, which its manifest tells of."""
+    """Give the release another archive, which its manifest describes."""
     archive, jsonl = path / "convex/import.zip", path / "convex/palette_tag_consensus.jsonl"
     if files is not None:
         with zipfile.ZipFile(archive, "w") as out:
@@ -384,7 +384,7 @@ def rewrite(path: Path, files: dict[str, bytes] | None) -> None:
 @pytest.mark.parametrize(
     ("damage", "part"),
     [
-        (other_bytes, "isn't the file that manifest.json tells of"),
+        (other_bytes, "isn't the file that manifest.json describes"),
         (other_table, "and nothing else, not palettes/documents.jsonl"),
         (all_tables, "and nothing else, not _tables/documents.jsonl"),
         (component, "and nothing else, not _components/shop/"),
@@ -1029,7 +1029,7 @@ def test_there_is_a_limit_to_trying(pusher: Pusher, endpoint: str) -> None:
 
 
 @pytest.mark.parametrize("endpoint", ["start_upload", "upload_part"])
-def test_what_was_tried_long_enough_is_not_begun_anew(pusher: Pusher, endpoint: str) -> None:
+def test_what_was_tried_long_enough_is_not_begun_again(pusher: Pusher, endpoint: str) -> None:
     pusher.write(5)
     pusher.deployment.configure(faults={"kinds": ["503"], "paths": [ENDPOINTS[endpoint]]})
     result = pusher("-v", "--retry-for", "0.5s")
@@ -1103,7 +1103,8 @@ def test_what_a_push_prints(pusher: Pusher) -> None:
         "  palette_tag_consensus    rows written:         5   deleted:         0",
         "  analytics_runs           rows written:         1   deleted:         0",
         "  build there before: none that a push wrote",
-        f"  the same by hand, without the checks: npx convex import --replace published/{BUILD}/convex/import.zip",
+        "  the same with Convex's own tool, without the checks: "
+        f"npx convex import --replace published/{BUILD}/convex/import.zip",
     ]
     assert f"has build {BUILD} already: nothing was uploaded" in pusher().out
 

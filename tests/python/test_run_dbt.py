@@ -108,7 +108,7 @@ def test_a_place_that_cannot_be_written_is_named_before_anything_runs(
     monkeypatch.setenv(name, "file/below")
     assert main(["build"]) == 1
     assert capsys.readouterr().err == (
-        f"dbt: file/below can't be written: set {name} to another place, or mend its permissions\n"
+        f"dbt: file/below can't be written: set {name} to another place, or fix its permissions\n"
     )
 
 

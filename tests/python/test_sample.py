@@ -41,7 +41,7 @@ def unpacked(path: Path, directory: Path) -> Path:
     return directory
 
 
-def made_anew(path: Path, to: Path, left_out: str = "") -> Path:
+def rebuilt(path: Path, to: Path, left_out: str = "") -> Path:
     """A ZIP of what another one holds, as other tools make it."""
     with zipfile.ZipFile(path) as archive, zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as out:
         for name in archive.namelist():
@@ -56,7 +56,7 @@ def test_generated_data_is_recognised_in_every_form_that_has_its_readme_beside_i
     directory = unpacked(generated, tmp_path / "in a folder" / "unpacked")
     assert recognised(generated)
     assert recognised(generated.rename(tmp_path / "snapshot_happy-otter-123_1763895302000000000.zip"))
-    assert recognised(made_anew(tmp_path / "snapshot_happy-otter-123_1763895302000000000.zip", tmp_path / "anew.zip"))
+    assert recognised(rebuilt(tmp_path / "snapshot_happy-otter-123_1763895302000000000.zip", tmp_path / "rebuilt.zip"))
     assert recognised(directory)
     assert recognised(directory / SINGLE, "palettes")
     shutil.copy(directory / SINGLE, directory / "palettes.jsonl")
@@ -75,7 +75,7 @@ def test_what_is_away_from_its_readme_is_not_recognised_when_it_lands(generated:
     alone.parent.mkdir(parents=True)
     shutil.copy(unpacked(generated, tmp_path / "unpacked") / SINGLE, alone)
     assert not recognised(alone)
-    assert not recognised(made_anew(generated, tmp_path / "anew.zip", left_out="README.md"))
+    assert not recognised(rebuilt(generated, tmp_path / "rebuilt.zip", left_out="README.md"))
 
 
 @pytest.mark.parametrize("readme", [b"# Welcome to your Convex snapshot export!\n", b"", b"\xff" * 9])
@@ -193,7 +193,7 @@ def test_a_raw_zone_of_made_up_data_is_not_built_where_other_data_was_published(
     assert capsys.readouterr().err.startswith("publish: made-up data isn't built: raw holds nothing else, though ")
     change_manifest(places[1], is_sample=True)
     assert main() == 0
-    change_manifest(places[1], files=7)  # so it can't be read, and is to be published anew
+    change_manifest(places[1], files=7)  # so it can't be read, and is to be published again
     assert main() == 0
 
 

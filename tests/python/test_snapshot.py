@@ -119,7 +119,7 @@ def test_a_recent_export_is_taken_again(live: Live) -> None:
     live.check()
 
 
-def test_an_export_that_is_no_longer_kept_is_made_anew(live: Live) -> None:
+def test_an_export_that_is_no_longer_kept_is_made_again(live: Live) -> None:
     live.deployment.insert("palettes", {"n": 1})
     snapshot(live)
     live.deployment.configure(export_expired=True, export_outcome="stuck")

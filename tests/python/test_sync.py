@@ -203,7 +203,7 @@ def test_a_dropped_table_is_emptied(live: Live, api: str) -> None:
 
 
 @APIS
-def test_a_table_made_anew_under_its_name_replaces_the_old_one(live: Live, api: str) -> None:
+def test_a_table_made_again_under_its_name_replaces_the_old_one(live: Live, api: str) -> None:
     set_api(live, api)
     live.deployment.insert("palettes", {"old": True}, {"old": True})
     live.sync()
@@ -273,7 +273,7 @@ def test_a_table_dropped_and_made_again_with_the_page_in_between(live: Live, mon
 
 
 @APIS
-def test_a_table_made_anew_that_never_rests(live: Live, monkeypatch: pytest.MonkeyPatch, api: str) -> None:
+def test_a_table_made_again_that_never_rests(live: Live, monkeypatch: pytest.MonkeyPatch, api: str) -> None:
     """Its numbers can't be compared, as it is written all the time; and the older API tells no truncate."""
     set_api(live, api)
     live.deployment.insert("palettes", *({"old": n} for n in range(5)))
@@ -382,7 +382,7 @@ def test_a_selection_that_changes_within_a_snapshot_of_the_older_api_loses_nothi
 
 
 def test_what_a_failed_import_left_is_known_after_a_kill_too(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The table comes anew from its own tablet and from those left behind; the one that comes last would stand."""
+    """The table comes from its own tablet and from those left behind; the one that comes last would win."""
     ids = live.deployment.insert("palettes", *({"n": n} for n in range(9)))
     live.sync()
     for _ in range(12):
@@ -554,7 +554,7 @@ def test_an_import_of_a_table_that_nobody_follows_is_not_waited_for(live: Live) 
 
 @pytest.mark.parametrize(("lies", "source"), [(1, "data_sync"), (2, "snapshot")])
 def test_a_number_that_differs_is_mended(live: Live, monkeypatch: pytest.MonkeyPatch, lies: int, source: str) -> None:
-    """The first time the table comes anew, the second time the whole export lands."""
+    """The first time the table is fetched from scratch, the second time the whole export lands."""
     live.deployment.insert("palettes", {"n": 1}, {"n": 2})
     left = [lies]
     look = sync_module.Queries.look
@@ -578,7 +578,7 @@ def test_a_number_that_differs_is_mended(live: Live, monkeypatch: pytest.MonkeyP
 
 
 @APIS
-def test_an_expired_cursor_means_everything_anew_and_is_said(live: Live, api: str) -> None:
+def test_an_expired_cursor_means_everything_again_and_is_said(live: Live, api: str) -> None:
     set_api(live, api)
     ids = live.deployment.insert("palettes", *({"n": n} for n in range(5)))
     live.sync()
@@ -702,7 +702,7 @@ def test_a_backend_that_has_neither_api_says_what_is_the_oldest(live: Live) -> N
     live.sync()
 
 
-def test_an_import_after_which_changes_cannot_be_followed_has_everything_come_anew(live: Live) -> None:
+def test_an_import_after_which_changes_cannot_be_followed_has_everything_fetched_from_scratch(live: Live) -> None:
     set_api(live, "missing")
     ids = live.deployment.insert("palettes", *({"n": n} for n in range(5)))
     live.sync()
@@ -861,7 +861,9 @@ def test_a_journal_that_cannot_be_read_is_one_clear_error(live: Live) -> None:
 
 
 @pytest.mark.parametrize("command", ["load", "snapshot"])
-def test_after_a_run_of_another_kind_everything_comes_anew(live: Live, tmp_path: Path, command: str) -> None:
+def test_after_a_run_of_another_kind_everything_is_fetched_from_scratch(
+    live: Live, tmp_path: Path, command: str
+) -> None:
     live.deployment.insert("palettes", {"n": 1})
     live.sync()
     if command == "load":
@@ -876,7 +878,7 @@ def test_after_a_run_of_another_kind_everything_comes_anew(live: Live, tmp_path:
     assert run is not None
     assert run["kind"] == "full"
     assert f"run {between} ({'zip x.zip' if command == 'load' else 'snapshot'}" in said
-    assert "every table comes anew, once" in said
+    assert "every table is fetched from scratch, once" in said
     live.check()
 
 

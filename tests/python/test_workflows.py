@@ -30,7 +30,7 @@ def steps(path: Path) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def targets() -> set[str]:
-    """The targets that `make help` tells of."""
+    """The targets that `make help` lists."""
     shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return {line.split()[1] for line in shown.splitlines() if line.startswith("  make ")}
 

@@ -1,4 +1,4 @@
-"""The slips that people make in the analysts' files and in the models: each is named, with what to do.
+"""The typos that people make in the analysts' files and in the models: each is named, with what to do.
 
 And the edits that CONTRIBUTING.md teaches, which are none.
 """
@@ -78,9 +78,9 @@ def test_what_excel_adds_is_mended(
     assert path.read_bytes() == content
 
 
-# What the lines say: all slips at once, since each breaks a rule of its own
+# What the lines say: all typos at once, since each breaks a rule of its own
 
-SLIPS = [
+TYPOS = [
     ("synonyms", "temperature,tepid,lukewarm,", "synonyms_lead_to_tags_that_are_asked_for", "canonical_tag: lukewarm"),
     ("synonyms", "mood,toasty,warm,", "synonyms_lead_to_tags_that_are_asked_for", "tag: toasty, canonical_tag: warm"),
     ("synonyms", "mood,smooth,[calm],", "synonyms_lead_to_tags_that_are_asked_for", "canonical_tag: [calm]"),
@@ -137,11 +137,11 @@ def shown(warehouse: Warehouse, *arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def told(warehouse: Warehouse, project: Path) -> dict[str, list[str]]:
-    """Make all slips at once. Return the lines that are said of each broken rule."""
+    """Make all typos at once. Return the lines that are said of each broken rule."""
     before = {path: path.read_text(encoding="utf-8") for path in (project / "seeds").glob("*.csv")}
     for path, text in before.items():
-        slips = "".join(f"{line}\n" for seed, line, _rule, _row in SLIPS if seed == path.stem)
-        path.write_text(text + slips, encoding="utf-8")
+        typos = "".join(f"{line}\n" for seed, line, _rule, _row in TYPOS if seed == path.stem)
+        path.write_text(text + typos, encoding="utf-8")
     output = shown(warehouse, "build", "--select", "resource_type:seed", "--indirect-selection", "cautious")
     for path, text in before.items():
         path.write_text(text, encoding="utf-8")
@@ -149,17 +149,17 @@ def told(warehouse: Warehouse, project: Path) -> dict[str, list[str]]:
     return {first.split()[0]: lines for first, *lines in blocks}
 
 
-@pytest.mark.parametrize(("seed", "line", "rule", "row"), SLIPS)
-def test_a_wrong_line_breaks_a_rule_that_is_named_with_how_to_mend_it_and_the_line(
+@pytest.mark.parametrize(("seed", "line", "rule", "row"), TYPOS)
+def test_a_wrong_line_breaks_a_rule_that_is_named_with_how_to_fix_it_and_the_line(
     told: dict[str, list[str]], seed: str, line: str, rule: str, row: str
 ) -> None:
-    how_to_mend, *rows = told[rule]
-    assert re.fullmatch("  .*[.]", how_to_mend)
+    how_to_fix, *rows = told[rule]
+    assert re.fullmatch("  .*[.]", how_to_fix)
     assert row in "\n".join(rows), (seed, line)
 
 
 def test_no_other_rule_is_broken(told: dict[str, list[str]]) -> None:
-    assert told.keys() == {rule for _seed, _line, rule, _row in SLIPS}
+    assert told.keys() == {rule for _seed, _line, rule, _row in TYPOS}
 
 
 # The models
