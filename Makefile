@@ -313,21 +313,9 @@ bench-growth: $(RUNTIME) unzip ## measure how time and memory grow, into benchma
 bench-changes: $(RUNTIME) ## measure a build after a sync, into benchmarks/results.md (SCALE=40000, RUNS=3)
 	$(BIN)/python -m benchmarks.changes --palettes $(or $(SCALE),40000) --runs $(or $(RUNS),3) $(BENCH_RESULTS)
 
-.PHONY: bench-queries
-bench-queries: $(RUNTIME) ## measure the table functions, with a build's rows copied up to SCALE palettes (SCALE=40000, RUNS=15)
-	PYTHONPATH=. $(BIN)/python benchmarks/queries.py --palettes $(or $(SCALE),40000) --runs $(or $(RUNS),15)
-
-.PHONY: bench-startup
-bench-startup: $(RUNTIME) ## measure dbt build on the sample after an edit of one model (RUNS=5)
-	$(BIN)/python -m benchmarks.start_up --runs $(or $(RUNS),5)
-
 .PHONY: bench-sync
 bench-sync: $(RUNTIME) $(AIRBYTE) ## measure a sync beside airbyte-source-convex (DOCUMENTS=1000000, RUNS=3)
 	PYTHONPATH=.:tests $(BIN)/python -m benchmarks.sync_speed --documents $(or $(DOCUMENTS),1000000) --runs $(or $(RUNS),3)
-
-.PHONY: bench-upkeep
-bench-upkeep: $(RUNTIME) ## time and memory of compacting runs, and of many small ones (DOCUMENTS=300000, SMALL_RUNS=1000)
-	PYTHONPATH=. $(BIN)/python -m benchmarks.raw_zone_upkeep --build --documents $(or $(DOCUMENTS),300000) --small-runs $(or $(SMALL_RUNS),1000)
 
 .PHONY: soak
 soak: $(DEV) ## test a sync under constant change, faults and SIGKILL (KILLS=200, SEED=1, OLDER_API=1)

@@ -15,8 +15,6 @@ from benchmarks.measuring import PROJECT
 
 POLARS = PROJECT / ".venv-polars" / "bin" / "python"
 UNZIP, BY_HAND, REFERENCE = "unzip -p | wc -l", "DuckDB by hand", "DuckDB, reference script"
-HEAP = 512
-"""The memory of a Convex action, in MB."""
 
 _LIST = "struct(key varchar, value double)[]"
 
@@ -33,8 +31,6 @@ class Peer:
 
 def peers(export: Path, answers: Path, directory: Path) -> tuple[list[Peer], list[str]]:
     """Return the peers that can be run here, and a line about each that can't."""
-    rules = directory / "rules.json"
-    rules.write_text(json.dumps(synonyms(PROJECT / "seeds" / "synonyms.csv")), encoding="utf-8")
     found, missing = [], []
     if shutil.which("unzip"):
         command = 'unzip -p "$1" palette_tags/documents.jsonl | wc -l'
@@ -47,15 +43,9 @@ def peers(export: Path, answers: Path, directory: Path) -> tuple[list[Peer], lis
     reference = directory / "reference.parquet"
     command = [sys.executable, "-m", "benchmarks.reference", str(answers), str(reference)]
     found.append(Peer(REFERENCE, command, spills_to=reference.with_name(f"{reference.name}.tmp")))
-    if node := shutil.which("node"):
-        for name, options in [("Node.js, Maps", []), (f"Node.js, {HEAP} MB heap", [f"--max-old-space-size={HEAP}"])]:
-            by_maps = directory / "by-maps.jsonl"
-            command = [node, *options, "benchmarks/by_maps.mjs", str(answers), str(rules), str(by_maps)]
-            found.append(Peer(name, command, by_maps))
-    else:
-        missing.append("no node: not measured beside Node.js; install Node.js 20 or later")
     if POLARS.exists():
-        by_polars = directory / "by-polars.parquet"
+        by_polars, rules = directory / "by-polars.parquet", directory / "rules.json"
+        rules.write_text(json.dumps(synonyms(PROJECT / "seeds" / "synonyms.csv")), encoding="utf-8")
         command = [str(POLARS), "benchmarks/by_polars.py", str(answers), str(rules), str(by_polars)]
         found.append(Peer("polars", command, by_polars))
     else:
@@ -75,8 +65,6 @@ def synonyms(path: Path) -> dict[str, dict[str, str]]:
 def answer_rows(answer: Path) -> str:
     """Return SQL for the rows of a peer's answer: a subquery with the columns of the consensus, side by side."""
     types = {"seed": "varchar", "promptVersion": "varchar", "totalModels": "double"} | dict.fromkeys(ATTRIBUTES, _LIST)
-    if answer.suffix == ".jsonl":
-        return f"read_ndjson('{answer}', columns = {types}, maximum_object_size = 67108864)"
     columns = ", ".join(f'cast("{name}" as {kind}) as "{name}"' for name, kind in types.items())
     return f"(select {columns} from read_parquet('{answer}', hive_partitioning = false))"
 

@@ -3,7 +3,6 @@
 import os
 import platform
 import re
-import shutil
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -52,7 +51,7 @@ def where_and_of_what() -> str:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     versions = [f"Python {platform.python_version()}"]
     versions += [f"{name} {version(package)}" for name, package in [("DuckDB", "duckdb"), ("dbt", "dbt-core")]]
-    versions += [f"{name} {found}" for name, found in [("Node.js", _node()), ("polars", _polars())] if found]
+    versions += [f"polars {found}"] if (found := _polars()) else []
     today = datetime.now(UTC).date().isoformat()
     machine = f"{cores} cores{f' ({processor})' if processor else ''}, {memory:.0f} GB, {platform.system()}"
     return f"{today}, commit {_commit()}; {machine}; {', '.join(versions)}."
@@ -74,10 +73,6 @@ def _commit() -> str:
         return f"{commit} with changes" if changes else commit
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-
-
-def _node() -> str:
-    return _output("node", "--version").removeprefix("v") if shutil.which("node") else ""
 
 
 def _polars() -> str:

@@ -12,13 +12,12 @@ from typing import Any
 import duckdb
 import pytest
 import strategies
-import yaml
 from comparison import RULES
 from convex_deployment.control import Deployment
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from benchmarks import bench, changes, growth, measuring, reference, start_up, sync_speed
+from benchmarks import bench, changes, growth, measuring, reference, sync_speed
 from benchmarks.by_hand import ATTRIBUTES, CATEGORICAL, COMPARED_IN_PAIRS
 from benchmarks.generate import generate
 from benchmarks.measuring import PROJECT, Cost, median, watch
@@ -313,11 +312,3 @@ def test_a_sync_is_made_of_a_share_of_the_palettes(tmp_path: Path) -> None:
     assert (deleted, added) == (touched, touched)
     assert changed > 10 * touched
     assert deleted + added + changed == all_of_them
-
-
-def test_the_copy_that_is_edited_to_measure_start_up_has_all_that_dbt_reads() -> None:
-    project = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())
-    read = {path for name, paths in project.items() if name.endswith("-paths") for path in paths}
-    assert {*start_up.PARTS} == read | {"dbt_project.yml", "profiles.yml"}
-    for model in start_up.MODELS:
-        assert len([*(PROJECT / "models").rglob(f"{model}.sql")]) == 1
