@@ -96,7 +96,6 @@ LISTS: dict[str, tuple[str, ...]] = {
         chinese new year, labor day, memorial day, veterans day, mothers day, fathers day, earth day"""
     ),
 }
-OPEN_LISTS = ("mood", "style", "associations")
 TAGS_PER_LIST: dict[str, tuple[int, int]] = {
     "mood": (2, 5),
     "style": (1, 5),

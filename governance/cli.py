@@ -1,7 +1,6 @@
 """The command line: judges the project, prints the report, and keeps it in target/governance/."""
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,6 @@ from common.errors import CommandError
 from common.paths import path_of
 from common.settings import setting
 from governance.artefacts import make_artefacts
-from governance.coverage import coverage
 from governance.judge import judge
 from governance.report import report
 
@@ -24,10 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         directory = path_of("DBT_TARGET_PATH", setting("DBT_TARGET_PATH") or "target") / "governance"
         make_artefacts(directory)
         rules = judge(directory)
-        manifest, catalog = (
-            json.loads((directory / f"{name}.json").read_text(encoding="utf-8")) for name in ("manifest", "catalog")
-        )
-        text = report(rules, coverage(manifest, catalog))
+        text = report(rules)
         (directory / "report.md").write_text(text, encoding="utf-8")
     except CommandError as error:
         print(f"governance: {error}", file=sys.stderr)

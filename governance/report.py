@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-from governance.coverage import Described
 from governance.judge import Rule
 
 
-def report(rules: Sequence[Rule], described: Sequence[Described]) -> str:
-    """Return the report on rules, on what breaks them, and on how much is described."""
+def report(rules: Sequence[Rule]) -> str:
+    """Return the report on rules, and on what breaks them."""
     broken = [rule for rule in rules if rule.breaches]
     looked_at = sum(rule.looked_at for rule in rules)
     lines = [
@@ -18,12 +17,6 @@ def report(rules: Sequence[Rule], described: Sequence[Described]) -> str:
         f"| {'checks':>6} | {'broken':>6} | rule |",
         "| ---: | ---: | --- |",
         *(f"| {rule.looked_at:>6} | {len(rule.breaches):>6} | {rule.says} |" for rule in rules),
-        "",
-        "## Described",
-        "",
-        f"| {'what':<26} | {'there':>6} | {'described':>9} |",
-        "| --- | ---: | ---: |",
-        *(f"| {kind:<26} | {there:>6} | {have:>9} |" for kind, have, there in [*described, _total(described)]),
     ]
     for rule in broken:
         lines += ["", f"## Broken: {rule.says}", "", f"To fix: {rule.fix}", ""]
@@ -33,8 +26,3 @@ def report(rules: Sequence[Rule], described: Sequence[Described]) -> str:
 
 def _verdict(broken: Sequence[Rule]) -> str:
     return f"{len(broken)} rules are broken, see below" if broken else "all hold"
-
-
-def _total(described: Sequence[Described]) -> Described:
-    have, there = sum(one[1] for one in described), sum(one[2] for one in described)
-    return f"together: {100 * have // max(there, 1)} %", have, there
