@@ -23,8 +23,7 @@ from common.errors import CommandError
 from common.settings import setting
 from common.text import visible
 from convex.tables import TableName
-from extract import diagnosis
-from extract.forms import BLOCK_BYTES, HEAD_BYTES
+from extract.forms import BLOCK_BYTES, HEAD_BYTES, WHAT_LANDS, begins_with
 
 PASSWORD = "EXPORT_ZIP_PASSWORD"  # noqa: S105 - the variable's name, not its value
 ENCRYPTED = 0x1
@@ -287,16 +286,14 @@ def _open_zip(path: Path) -> zipfile.ZipFile:
 
 
 def _seems(path: Path) -> str:
-    """Say what a file is that should be a ZIP: what a proxy sends in place of it can be read, and so can documents."""
+    """Say what may be wrong with a file that should be a ZIP: it was cut, or something else was sent in its place."""
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
     except OSError:
         head = b""
-    if not head or head.startswith(b"PK") or b"\x00" in head:
-        return "it may be cut short, so download the snapshot again"
-    guess = diagnosis.from_text(head, is_one=True)
-    return f"it seems to be {guess.what}; {guess.advice}" if guess else "name it TABLE.jsonl if it holds documents"
+    is_cut = not head or head.startswith(b"PK") or b"\x00" in head
+    return "it may be cut short, so download the snapshot again" if is_cut else f"{begins_with(head)}; {WHAT_LANDS}"
 
 
 def _read(file: IO[bytes]) -> Iterator[bytes]:

@@ -2,7 +2,7 @@
 
 Read is what needs no guessing: gzip and zstd, by their magic bytes; UTF-8, and UTF-16 and UTF-32 with a byte order
 mark; one document a line, a JSON array of documents, or indented documents one after the other. The three compose.
-What else a file may be, `extract.diagnosis` names.
+What a file begins with that holds no documents, the error shows.
 """
 
 import codecs
@@ -15,6 +15,7 @@ from typing import Literal
 import pyarrow as pa
 
 from common.errors import CommandError
+from common.text import visible
 from extract.lines import BYTE_ORDER_MARK, MAX_LINE_BYTES
 
 Layout = Literal["lines", "array", "objects"]
@@ -31,6 +32,8 @@ ENCODINGS = {
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
 WHITE_SPACE = b" \t\r\n"
+SHOWN_BYTES = 60
+WHAT_LANDS = "load a snapshot (npx convex export --path snapshot.zip), or JSON in UTF-8, a document a line"
 
 _ARRAY = re.compile(rb"[ \t\r\n]*\[[ \t\r\n]*[{\]]")
 _INDENTED = re.compile(rb"[ \t\r\n]*\{[ \t\r]*\n")
@@ -46,6 +49,12 @@ _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _FLAT_LIST = rb'\[[^"\[\]{}]*+(?:' + _STRING + rb'[^"\[\]{}]*+)*+\]'
 _TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|' + _STRING + rb"|" + _FLAT_LIST + rb")*+", re.DOTALL)
 _TO_BRACKET_OR_COMMA = re.compile(rb'(?:[^"\[\]{},]++|' + _STRING + rb")*+", re.DOTALL)
+
+
+def begins_with(head: bytes) -> str:
+    """Say how a file begins, for an error about one that holds no documents."""
+    line = head.lstrip(WHITE_SPACE).split(b"\n", 1)[0]
+    return f"It begins with {visible(line[:SHOWN_BYTES].decode(errors='replace').strip())}"
 
 
 @dataclass(frozen=True)

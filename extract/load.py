@@ -11,11 +11,9 @@ from common.errors import CommandError
 from common.progress import Progress, no_progress
 from common.raw_zone import RunSummary, Source
 from convex.tables import TableName
-from extract import diagnosis
 from extract.archives import Archive, TableSource, open_archive
-from extract.diagnosis import Guess
 from extract.documents import REASONS, Document, as_binaries, as_rows, read_all, read_one, read_values
-from extract.forms import WHITE_SPACE, Form, Layout, elements, read_form
+from extract.forms import WHAT_LANDS, Form, Layout, begins_with, elements, read_form
 from extract.landing import LandingZone, RunWriter, TableWriter
 from extract.legacy import Decoder, TableFormat, read_schema
 from extract.lines import BYTE_ORDER_MARK, LinePiece, prefetched, split, whole_lines
@@ -184,8 +182,6 @@ class _Landing:
         """Land every document, set all else aside. Raises CommandError where the file seems to be of another form."""
         writer, total, number = self._writer, self._source.size, 1
         form = read_form(self._blocks(), self._source.documents)
-        if guess := diagnosis.from_magic(form.head):
-            raise self._refused("no line of it can be a document", guess, "")
         writer.summary.notes += form.notes
         form = replace(form, blocks=prefetched(form.blocks))
         for chunk in _chunks(form, self._source.documents):
@@ -246,24 +242,15 @@ class _Landing:
         """Raise CommandError if most of the file is no documents: what is, would pass for the whole table."""
         rows, rejected = self._writer.summary.rows, self._writer.summary.rejected
         others = sum(rejected.values())
-        if others <= rows and not (others and diagnosis.has_commas_between(form.head)):
+        if others <= rows:
             return
         unit = "lines" if form.layout == "lines" else "elements"
-        found = f"{rows:,} of {rows + others:,} {unit} are documents"
-        reason = max(rejected, key=rejected.__getitem__)
-        first = form.head.lstrip(WHITE_SPACE).split(b"\n", 1)[0]
-        guess = None
-        if form.layout != "lines" or not isinstance(read_one(first.removesuffix(b"\r")), Document):
-            guess = diagnosis.from_text(
-                form.head, is_one=rows + others == 1, is_json=reason in ("no_id", "not_an_object")
-            )
-        if guess is None:
-            found += f"; most often, {REASONS[reason]}"
-        raise self._refused(found, guess, f", or set the other {unit} aside with --lenient" if rows else "")
-
-    def _refused(self, found: str, guess: Guess | None, otherwise: str) -> CommandError:
-        what, advice = (f"; it seems to be {guess.what}", guess.advice) if guess else ("", "fix it")
-        return CommandError(f"{self._source.documents}: {found}{what}. Nothing was landed; {advice}{otherwise}")
+        reason = REASONS[max(rejected, key=rejected.__getitem__)]
+        otherwise = f", or set the other {unit} aside with --lenient" if rows else ""
+        raise CommandError(
+            f"{self._source.documents}: {rows:,} of {rows + others:,} {unit} are documents; most often, {reason}. "
+            f"{begins_with(form.head)}. Nothing was landed; {WHAT_LANDS}{otherwise}"
+        )
 
     def _strict_message(self, layout: Layout) -> str:
         rejected = self._writer.summary.rejected
