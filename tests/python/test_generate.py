@@ -11,7 +11,7 @@ import sys
 import unicodedata
 import zipfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -366,111 +366,12 @@ def test_models_agree_more_the_better_they_are(clean_export: Path) -> None:
 # The mess
 
 
-def attributes(results: list[Document]) -> Iterator[tuple[str, Any]]:
-    for document in results:
-        if isinstance(document.get("tags"), dict):
-            yield from document["tags"].items()
-
-
 def strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
         for item in value:
             yield from strings(item)
-
-
-def _depth(value: Any) -> int:
-    return 1 + max(map(_depth, value), default=0) if isinstance(value, list) else 0
-
-
-def _in_list(kind: type) -> Callable[[str, Any], bool]:
-    return lambda name, value: isinstance(value, list) and any(type(item) is kind for item in value)
-
-
-ATTRIBUTE_MESS: dict[str, Callable[[str, Any], bool]] = {
-    "list as a string": lambda name, value: name in LISTS and isinstance(value, str) and "," not in value,
-    "list as joined text": lambda name, value: name in LISTS and isinstance(value, str) and ", " in value,
-    "list as an object": lambda name, value: name in LISTS and isinstance(value, dict),
-    "list as null": lambda name, value: name in LISTS and value is None,
-    "list as a boolean": lambda name, value: name in LISTS and isinstance(value, bool),
-    "nested list": lambda name, value: name in LISTS and _depth(value) == 2,
-    "deeply nested list": lambda name, value: name in LISTS and _depth(value) == 14,
-    "categorical as a list": lambda name, value: name in CATEGORICAL and isinstance(value, list) and bool(value[0]),
-    "categorical list, first empty": lambda name, value: name in CATEGORICAL and value[:2] == ["", " "],
-    "categorical as null": lambda name, value: name in CATEGORICAL and value is None,
-    "categorical as an object": lambda name, value: name in CATEGORICAL and isinstance(value, dict),
-    "categorical as a number": lambda name, value: name in CATEGORICAL and isinstance(value, float),
-    "number in a list": _in_list(float),
-    "boolean in a list": _in_list(bool),
-    "object in a list": _in_list(dict),
-    "null in a list": _in_list(type(None)),
-    "same tag twice": lambda name, value: (
-        isinstance(value, list) and 2 <= len(value) <= 20 and value[: len(value) // 2] == value[len(value) // 2 :]
-    ),
-    "spellings of one tag": lambda name, value: (
-        isinstance(value, list) and {"Art Deco", "art-deco", "art deco"} <= set(strings(value))
-    ),
-    "composed beside decomposed": lambda name, value: {"café", "cafe\u0301"} <= set(strings(value)),
-    "hundreds of values": lambda name, value: isinstance(value, list) and len(value) == 300,
-    "string of kilobytes": lambda name, value: any(len(text) > 2000 for text in strings(value)),
-    "unwanted mood": lambda name, value: name == "mood" and "warm" in strings(value),
-    "known synonym of saturation": lambda name, value: name == "saturation" and value == "vivid",
-    "known synonym of brightness": lambda name, value: name == "brightness" and value == "very light",
-    "known synonym of contrast": lambda name, value: name == "contrast" and value == "strong",
-    "translation": lambda name, value: name == "temperature" and value in ("凉", "暖"),
-}
-
-DOCUMENT_MESS: dict[str, Callable[[Document], bool]] = {
-    "list missing": lambda d: isinstance(d.get("tags"), dict) and len(set(LISTS) - set(d["tags"])) == 1,
-    "categorical missing": lambda d: isinstance(d.get("tags"), dict) and len(set(CATEGORICAL) - set(d["tags"])) == 1,
-    "tags as a string": lambda d: isinstance(d.get("tags"), str),
-    "tags as a list": lambda d: isinstance(d.get("tags"), list),
-    "tags as a number": lambda d: isinstance(d.get("tags"), float),
-    "tags as a boolean": lambda d: isinstance(d.get("tags"), bool),
-    "tags as an empty object": lambda d: d.get("tags") == {},
-    "tags in tags": lambda d: isinstance(d.get("tags"), dict) and "tags" in d["tags"],
-    "failed, tags null": lambda d: "error" in d and "tags" in d and d["tags"] is None,
-    "failed, tags absent": lambda d: "error" in d and "tags" not in d,
-    "tags null without an error": lambda d: "error" not in d and d.get("tags", 0) is None,
-    "error beside tags": lambda d: "error" in d and isinstance(d.get("tags"), dict),
-    "neither index nor run": lambda d: not {"analysisIndex", "runNumber"} & set(d),
-    "unknown keys": lambda d: isinstance(d.get("tags"), dict) and {"confidence", "Mood"} <= set(d["tags"]),
-    "hostile keys": lambda d: isinstance(d.get("tags"), dict) and {"__proto__", "constructor", ""} <= set(d["tags"]),
-}
-
-VALUES = [
-    *("凉", "日落", "هادئ", "שקט", "शांत", "👩‍👩‍👧‍👦", "🇯🇵", "🏳️‍🌈", "cafe\u0301", "ｃａｌｍ", "ﬁre", "\u212bngstrom"),
-    *("ocean\u200b", "wabi\u00a0sabi", "\ufeffcalm", "late\u3000autumn", "\u200fcalm\u200e", "\u202ecalm\u202c"),
-    *("calm\u0000", "\u0000", "ca\u0001lm", "\u001b[31mred", "tab\tbed", "line\r\nbreak", "vertical\u000btab"),
-    *("next\u0085line", "calm\u2028serene", "calm\u2029", "de\u007fl", "\u001ccalm\u001f"),
-    *("purple'],\n \"temperature", '["calm"', '{"mood":', '"calm"', "it's", "back\\slash", '"', "\\"),
-    *("null", "undefined", "NaN", "__proto__", "constructor", "x" * 100, "x" * 101, "凉" * 100, "凉" * 101),
-    *("CALM", "Serene", "  calm  ", "İstanbul", "ΟΔΥΣΣΕΥΣ", "όνειρος", "forests", "sunsets"),
-    *("gradient", "palette", "color", "vibe", "", " ", "\t\n", "\u00a0", "\ufeff", "turquoise"),
-    *(
-        "<script>alert(1)</script>",
-        "'; DROP TABLE tags; --",
-        "{{ config(enabled=false) }}",
-        "../../etc/passwd",
-        "=cmd()",
-    ),
-]
-
-
-@pytest.mark.parametrize("kind", ATTRIBUTE_MESS)
-def test_mess_of_an_attribute(results: list[Document], kind: str) -> None:
-    assert any(ATTRIBUTE_MESS[kind](name, value) for name, value in attributes(results) if name in CATEGORICAL | LISTS)
-
-
-@pytest.mark.parametrize("kind", DOCUMENT_MESS)
-def test_mess_of_a_document(results: list[Document], kind: str) -> None:
-    assert any(DOCUMENT_MESS[kind](document) for document in results)
-
-
-@pytest.mark.parametrize("value", VALUES, ids=ascii)
-def test_mess_of_a_value(results: list[Document], value: str) -> None:
-    assert any(value in strings(said) for _, said in attributes(results))
 
 
 def test_both_spellings_of_an_accent_meet_in_one_palette_and_version(results: list[Document]) -> None:
