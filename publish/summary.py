@@ -104,8 +104,7 @@ def _print_set_aside(console: Console, warehouse: duckdb.DuckDBPyConnection) -> 
 
 
 def _shown(text: str) -> str:
-    """Return the text with what a terminal could trip over made visible."""
-    shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+    shown = visible(text)
     return shown if len(shown) <= 40 else f"{shown[:39]}…"
 
 
