@@ -104,15 +104,25 @@ docs: build $(DEV) ## build, and write the documentation site to site/; it works
 	$(WITH_ENV) sh -c 'DBT_TARGET_PATH="$${DBT_TARGET_PATH:-target}/docs" $(DBT) --quiet docs generate'
 	$(BIN)/python -m docsite $(if $(SAMPLE_ROWS),--sample-rows $(SAMPLE_ROWS))
 
-.PHONY: picture
-picture: parse ## update the picture of the models in docs/architecture.md
-	$(BIN)/python -m docsite.subjects "$${DBT_TARGET_PATH:-target}/parse/manifest.json"
+# Three judges that this project didn't write. Where one can't be had, its tests are skipped and say so.
+CONTRACT := tests/contract/build/schema.json
+VALUES := tests/convex_values/node_modules/.package-lock.json
+AIRBYTE := .venv-airbyte/.installed
+CONVEX_JUDGES := $(if $(shell command -v npm),$(CONTRACT) $(VALUES))
+NO_NPM := echo "no npm: Convex's types and encoder will judge nothing; install Node.js 20 or later"
 
-# Quick checks run first, two at a time.
+# What `make bench` measures beside: where one can't be had, it is left out, and a line says so.
+POLARS := .venv-polars/.installed
+
+# What is quick goes first, two at a time.
 .PHONY: test
-test: $(DEV) ## run all checks and tests
+test: $(DEV) ## what proves the product: style, types, conventions, tests, a build of the sample and its consumers
 	@$(MAKE) --no-print-directory --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) lint types parse governance test-examples
 	@$(MAKE) --no-print-directory pytest
+
+.PHONY: test-all
+test-all: $(DEV) judges $(POLARS) unzip chromium $(if $(APART),,test-readers) ## what looks further than `make test`, and nothing that it runs: soaks, long histories, browsers, benchmarks, tools
+	$(PYTEST) -m further
 
 .PHONY: lint
 lint: lint-python lint-sql lint-yaml lint-seeds lint-docker workflows spelling ## layout, style and spelling of Python, SQL, YAML, seeds, Dockerfile, workflows and words (make fix fixes what is safe)
@@ -161,11 +171,14 @@ parse: $(DEV) ## parse the dbt project, with deprecations as errors
 governance: $(DEV) ## the conventions of the dbt project, each with how to fix it (report: target/governance/report.md)
 	$(BIN)/python -m governance
 
+# Three workers on two cores, for many tests wait for something. By name: in xdist's order, by number of tests, the slow
+# ones come last, and one worker waits for the others.
+PYTEST := $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+
 .PHONY: pytest
-# Three workers on two cores, since many tests wait. In order of name: in xdist's order, by number of tests, the slow
-# ones would run last, and alone.
-pytest: $(DEV) judges $(POLARS) unzip chromium ## run the Python tests: landing, counting, publishing, and full builds on messy data
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+pytest: $(DEV) $(CONVEX_JUDGES) ## the tests of the product: landing, counting, publishing, on made-up and on hostile input
+	@$(if $(CONVEX_JUDGES),,$(NO_NPM))
+	$(PYTEST) -m 'not further'
 
 # The browser for the tests of the docs site. If it can't be installed, those tests are skipped and say so.
 ifeq ($(value CHROMIUM),)
@@ -186,14 +199,9 @@ test-docs: $(DEV) chromium ## test the docs site in a browser; screenshots in si
 	@command -v "$${CHROMIUM:-chromium}" > /dev/null
 	$(BIN)/pytest tests/python/test_docsite.py tests/python/test_docsite_browser.py
 
-# Three implementations that others wrote, to compare with. If one can't be installed, its tests are skipped and say so.
-CONTRACT := tests/contract/build/schema.json
-VALUES := tests/convex_values/node_modules/.package-lock.json
-AIRBYTE := .venv-airbyte/.installed
-
 .PHONY: judges
-judges: $(if $(shell command -v npm),$(CONTRACT) $(VALUES)) $(AIRBYTE) ## install what tests compare with: Convex's types and encoder, and airbyte-source-convex
-	@$(if $(shell command -v npm),,echo "no npm: the tests with Convex's types and encoder are skipped; install Node.js 20 or later")
+judges: $(CONVEX_JUDGES) $(AIRBYTE) ## Convex's types and encoder, and a client that others wrote: they judge the tests
+	@$(if $(CONVEX_JUDGES),,$(NO_NPM))
 
 $(CONTRACT): $(addprefix tests/contract/,package-lock.json contract.ts make-schema.mjs)
 	npm --prefix tests/contract ci --silent --ignore-scripts
@@ -253,7 +261,7 @@ $(EXAMPLE_DATA)/.published: sample/convex-export.zip dbt_project.yml profiles.ym
 	$(EXAMPLE_SETTINGS) $(BIN)/python -m publish
 	@touch $@
 
-# The oldest supported DuckDB and the newest read a release: 20 MB each, so not in `make test`.
+# DuckDB's oldest version that is promised and its newest one ask what is published: 20 MB each, so in `make test-all`.
 READERS := $(foreach age,oldest newest,.venv-readers-$(age)/.installed)
 RELEASED := $(EXAMPLE_DATA)/published/current/palettes.duckdb
 
@@ -280,9 +288,6 @@ fix: $(DEV) ## fix layout, style and spelling where that is safe
 # They fix white space, the place of a comma and the case of keywords, never what a query says. A misspelt word in code may
 # be a name, so words are fixed in Markdown only.
 SAFE_SQL_RULES := LT01,LT02,LT03,LT04,LT06,LT07,LT08,LT09,LT10,LT11,LT12,LT13,LT15,CP01
-
-# What `make bench` compares with. If it can't be installed, it is left out, and a line says so.
-POLARS := .venv-polars/.installed
 
 .PHONY: polars
 polars: $(POLARS) ## install polars in an environment of its own, for make bench

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 import strategies
 from histories import ALL_MODELS, EDITS, PARTS, Project
 from hypothesis import HealthCheck, Phase, given, note, settings
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 FIXED = 2
 """So many are the same each time."""
 HISTORIES = int(os.environ.get("HISTORIES", FIXED))
-"""Each takes about a minute. `make soak-builds` looks further, elsewhere each time."""
+"""Each takes about a minute. `make soak-builds` looks at more, elsewhere each time."""
 IDS = [f"d{number:04}" for number in range(1, 13)]
 ANSWERS = st.integers(1, len(IDS)).flatmap(
     lambda number: strategies.palette_tags_document(number).map(lambda text: (f"d{number:04}", text))
@@ -42,6 +43,7 @@ builds = st.one_of(
 """What is done after something has happened."""
 
 
+@pytest.mark.further
 @settings(
     max_examples=HISTORIES,
     deadline=None,
@@ -79,25 +81,46 @@ def _answer(name: str, palette: str, mood: str, model: str = "m") -> tuple[str, 
     return name, json.dumps(fields | {"tags": {"mood": [mood, "sea"], "temperature": "warm"}})
 
 
+KEYS_OF_STILL = """
+    select result_key, palette_prompt_key
+    from int_answers join int_tag_results using (result_key)
+    where result_id = 'still'
+"""
+MOODS = "select tag, sum(result_count) from tag_frequencies where attribute = 'mood' group by 1"
+
+
+def test_a_build_after_a_sync_and_a_synonym_keeps_the_rest_and_says_what_a_build_of_everything_says(
+    tmp_path: Path,
+) -> None:
+    project = Project(tmp_path)
+    project.sync([_answer("still", "alone", "serene"), *(_answer(f"d{n}", f"s{n % 3}", "serene") for n in range(9))])
+    project.build()
+    before = project.kept.rows(KEYS_OF_STILL)
+    changed, moved, gone, new = _answer("d0", "s0", "bold"), _answer("d1", "s2", "serene"), ("d2", None), "d9"
+    project.sync([changed, moved, gone, _answer(new, "s3", "bold", "n")])
+    project.add_synonym("mood", "serene", "calm")
+    project.build()
+    assert dict(project.kept.rows(MOODS)) == {"bold": 2, "sea": 10, "serene": 8}
+    meant = "select sum(result_count) from canonical_tag_frequencies where canonical_tag = 'calm'"
+    assert project.kept.rows(meant) == [(8,)]
+    assert project.kept.rows(KEYS_OF_STILL) == before != []
+    assert project.difference() == {}
+
+
+@pytest.mark.further
 def test_what_comes_goes_changes_or_is_meant_otherwise_is_told_by_a_build_that_keeps_the_rest(tmp_path: Path) -> None:
     project = Project(tmp_path)
-    keys = """
-        select result_key, palette_prompt_key
-        from int_answers join int_tag_results using (result_key)
-        where result_id = 'still'
-    """
     project.sync([_answer("still", "alone", "serene"), *(_answer(f"d{n}", f"s{n % 3}", "serene") for n in range(9))])
     project.build()
     project.edit("what a text cleans to")
     project.build()
     project.edit("what a text cleans to")
     project.build()
-    before = project.kept.rows(keys)
+    before = project.kept.rows(KEYS_OF_STILL)
     moved, gone, new = _answer("d1", "s2", "serene"), ("d2", None), _answer("d9", "s3", "bold", "n")
     project.sync([_answer("d0", "s0", "bold"), moved, gone, new])
     project.build()
-    said = "select tag, sum(result_count) from tag_frequencies where attribute = 'mood' group by 1"
-    assert dict(project.kept.rows(said)) == {"bold": 2, "sea": 10, "serene": 8}
+    assert dict(project.kept.rows(MOODS)) == {"bold": 2, "sea": 10, "serene": 8}
     project.export({name: text for name, text in project.answers.items() if name != "d4"})
     project.build_in_vain()
     project.compact()
@@ -106,19 +129,20 @@ def test_what_comes_goes_changes_or_is_meant_otherwise_is_told_by_a_build_that_k
     project.build()
     meant = "select sum(result_count) from canonical_tag_frequencies where canonical_tag = 'calm'"
     assert project.kept.rows(meant) == [(7,)]
-    assert project.kept.rows(keys) == before != []
+    assert project.kept.rows(KEYS_OF_STILL) == before != []
     project.sync([_answer("still", "alone", "serene")])
     project.sync([_answer("d8", "s2", "bold")])
     project.build()
     project.lose_first_run()
     project.build()
-    assert dict(project.kept.rows(said)) == {"bold": 1, "sea": 2, "serene": 1}
-    assert project.kept.rows(keys) == before
+    assert dict(project.kept.rows(MOODS)) == {"bold": 1, "sea": 2, "serene": 1}
+    assert project.kept.rows(KEYS_OF_STILL) == before
     project.build(*ALL_MODELS, "--full-refresh", "--select", "int_tag_results")
     project.build()
     assert project.difference() == {}
 
 
+@pytest.mark.further
 def test_a_version_that_comes_between_two_is_what_the_later_one_is_compared_with(tmp_path: Path) -> None:
     """On palettes, too, of which nothing has changed."""
     project = Project(tmp_path)

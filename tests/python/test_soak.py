@@ -5,7 +5,14 @@ from push_soak import soak_pushes
 from soak import KILLS_PER_STATE, soak
 
 
-@pytest.mark.parametrize(("older_api", "kills"), [(False, 18), (True, 12)], ids=["data_sync", "streaming_export"])
+@pytest.mark.parametrize(
+    ("older_api", "kills"),
+    [
+        pytest.param(False, 3, id="data_sync"),
+        pytest.param(False, 18, id="data_sync, longer", marks=pytest.mark.further),
+        pytest.param(True, 12, id="streaming_export", marks=pytest.mark.further),
+    ],
+)
 def test_a_sync_that_is_killed_loses_nothing_and_shows_no_state_that_was_none(older_api: bool, kills: int) -> None:
     run = soak(kills, seed=7, older_api=older_api)
     assert run.mismatches == []
@@ -15,8 +22,11 @@ def test_a_sync_that_is_killed_loses_nothing_and_shows_no_state_that_was_none(ol
         assert run.figures[met] > 0, met
 
 
-def test_a_push_that_is_killed_replaces_all_or_nothing() -> None:
-    figures, mismatches = soak_pushes(pushes=2, kills=5, seed=3)
+@pytest.mark.parametrize(
+    ("pushes", "kills"), [pytest.param(1, 1, id="once"), pytest.param(2, 5, id="longer", marks=pytest.mark.further)]
+)
+def test_a_push_that_is_killed_replaces_all_or_nothing(pushes: int, kills: int) -> None:
+    figures, mismatches = soak_pushes(pushes, kills, seed=3)
     assert mismatches == []
-    assert figures["kills"] == 5
+    assert figures["kills"] == kills
     assert figures["requests that met a fault"] > 0

@@ -60,6 +60,30 @@ def test_secrets_are_known_to_the_nightly_build_alone_and_the_sample_is_never_pu
     assert can_push.startswith(can_sync)
 
 
+@pytest.mark.parametrize(("name", "commands"), [("ci", ["test"]), ("nightly", ["test", "test-all"])])
+def test_pull_requests_are_tested_and_each_night_everything_is_on_each_python_and_duckdb(
+    name: str, commands: list[str]
+) -> None:
+    (path,) = (path for path in FILES if path.stem == name)
+    job = workflow(path)["jobs"]["test"]
+    assert job["strategy"]["matrix"] == {"python": ["3.11", "3.12", "3.13"], "duckdb": ["1", "2"]}
+    assert job["env"]["DUCKDB"] == "${{ matrix.duckdb }}"
+    assert {f"make {command}" for command in commands} <= {step.get("run") for step in job["steps"]}
+
+
+def test_what_looks_further_is_all_that_make_test_leaves_out() -> None:
+    """Together they run each test once, and `.ci/run` runs them both."""
+    asked = [
+        re.findall(r"/pytest .*", subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+        for command in (["make", "--dry-run", "pytest"], ["make", "--dry-run", "test-all"])
+    ]
+    (quick,), (further,) = asked
+    assert quick.split(" -m ")[1] == "'not further'"
+    assert further.split(" -m ")[1] == "further"
+    assert "pytest" in re.findall(r"MAKE.* ([a-z]+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()[-2:] == ["make test", "make test-all"]
+
+
 def test_duckdb_2_has_an_environment_and_folders_of_its_own() -> None:
     command = ["make", "--dry-run", "--always-make", "build", "DUCKDB=2"]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
