@@ -122,8 +122,9 @@ def answers(database: Path, session: Session) -> Iterator[str]:
 
 
 def literal(texts: list[str]) -> str:
-    """Return a list of texts as SQL writes it."""
-    return "[" + ", ".join("'" + text.replace("'", "''") + "'" for text in texts) + "]"
+    """Return a list of texts as SQL writes it, which has no way to write NUL in quotes."""
+    quoted = ("'" + text.replace("'", "''").replace("\0", "' || chr(0) || '") + "'" for text in texts)
+    return f"[{', '.join(quoted)}]"
 
 
 def main(database: Path, expected: str | None) -> int:

@@ -28,6 +28,7 @@ from extract.cli import main
 
 if TYPE_CHECKING:
     from live import Live
+    from published import BuiltPlace
 
 pytest.register_assert_rewrite("comparison", "live", "warehouse")
 
@@ -53,6 +54,15 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("DBT_PROJECT_DIR", str(ROOT))
+
+
+@pytest.fixture(scope="session")
+def messy(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> "BuiltPlace":
+    """A whole build of the sample and of hostile answers, made once for all workers. Change copies of it only."""
+    from messy import built_once  # which imports dbt
+
+    base = tmp_path_factory.getbasetemp()
+    return built_once((base if worker_id == "master" else base.parent) / "messy")
 
 
 # Making exports

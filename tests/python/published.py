@@ -30,6 +30,11 @@ class BuiltPlace:
     raw_dir: Path
     target: Path
 
+    @property
+    def docs(self) -> Path:
+        """Where dbt's documentation of it is, if that was made."""
+        return self.target.with_name("docs")
+
     def copied(self, directory: Path) -> "BuiltPlace":
         """A place of its own, to be changed."""
         copy = BuiltPlace(directory / self.database.name, directory / "raw", directory / "target")

@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,8 +19,9 @@ from conftest import ROOT
 from counting_rules import NOT_PUBLISHED, Rules, total_results
 from hypothesis import example, given
 from hypothesis import strategies as st
+from messy import EVERYWHERE, answers
 from published import BuiltPlace
-from warehouse import PROJECT, Warehouse
+from warehouse import Warehouse
 
 from common.progress import no_progress
 from common.raw_zone import RawZone
@@ -32,10 +32,8 @@ from publish.diff_report import as_json, as_markdown, print_text
 from publish.diff_rows import Row, Rows, compared_rows
 from publish.renames import Rename
 
-SAMPLE = PROJECT / "sample" / "convex-export.zip"
 SYNONYM = ("mood", "pensive", "calm")
 ALL = 1_000_000
-HOSTILE = "a\x00b\x1b[31m\u202e```|<script>\u2028\n\r\u200f"
 EDITED = Rules(replace(RULES.seeds, synonyms=RULES.seeds.synonyms | {SYNONYM[:2]: SYNONYM[2]}))
 
 Change = tuple[dict[str, Any], dict[str, Any]]
@@ -55,18 +53,12 @@ class Edited:
 
 
 @pytest.fixture(scope="module")
-def edited(tmp_path_factory: pytest.TempPathFactory) -> Edited:
+def edited(messy: BuiltPlace, tmp_path_factory: pytest.TempPathFactory) -> Edited:
     warehouse = Warehouse(tmp_path_factory.mktemp("edited"))
-    warehouse.land(SAMPLE)
-    with zipfile.ZipFile(SAMPLE) as export:
-        documents = export.read("palette_tags/documents.jsonl").decode().split("\n")[:-1]
-    fields = {"_id": HOSTILE, "_creationTime": 1.5, "seed": HOSTILE, "promptVersion": "v", "model": HOSTILE}
-    documents.append(json.dumps(fields | {"provider": "p", "tags": {"mood": [HOSTILE, "pensive"], "style": HOSTILE}}))
-    warehouse.land_documents("palette_tags", documents)
-    warehouse.run("build")
-    place = BuiltPlace(warehouse.database, warehouse.raw_dir, warehouse.target)
+    place = messy.copied(warehouse.directory)
+    warehouse.database = place.database
     place.publish(warehouse.directory / "published")
-    unchanged = Edited(place, Releases(warehouse.directory / "published").find(None), documents)
+    unchanged = Edited(place, PublishedSets(warehouse.directory / "published").find(None), answers())
     assert unchanged.compare().differences == []
     assert unchanged.compare().notes == []
     warehouse.insert("synonyms", [*SYNONYM, "a test"])
@@ -231,7 +223,7 @@ def test_columns_descriptions_nulls_views_functions_and_other_runs_are_told(edit
     for node in manifest["nodes"].values():
         if node["name"] == "palettes" and node["resource_type"] == "model":
             node["description"] = "One row per palette, told otherwise."
-            node["columns"]["image_url"]["description"] = HOSTILE
+            node["columns"]["image_url"]["description"] = EVERYWHERE
         if node["name"] in ("unexpected_tag_keys", "rejected_lines"):
             node["access"] = "protected"
     (place.target / "manifest.json").write_text(json.dumps(manifest))
@@ -317,7 +309,7 @@ def test_a_release_with_older_names_is_compared_under_those_of_today(
 CELLS = st.one_of(
     st.none(),
     st.text(max_size=3),
-    st.sampled_from([HOSTILE, "null", "NaN", "", "0"]),
+    st.sampled_from([EVERYWHERE, "null", "NaN", "", "0"]),
 )
 ANY_FLOAT = st.floats(allow_infinity=True, allow_nan=False).map(lambda number: number + 0.0)
 """Without -0.0, which equals 0.0: DuckDB may give either."""
@@ -389,7 +381,7 @@ def shown_in(value: Any, other: Any, name: str = "x") -> Comparison:
     return Comparison(name, "20261125T061644Z-0123456789ab", None, [name], [table, function], [name], [name])
 
 
-@example(HOSTILE, "x" + HOSTILE, "````")
+@example(EVERYWHERE, "x" + EVERYWHERE, "````")
 @given(NESTED, NESTED, st.text(min_size=1, max_size=5))
 def test_whatever_was_said_shows_as_text(value: Any, other: Any, name: str) -> None:
     comparison = shown_in(value, other, name)
@@ -444,8 +436,8 @@ def test_the_exit_code_tells_of_differences_where_that_is_asked_for(edited: Edit
     assert [one["name"] for one in json.loads(done.stdout)["differences"]] == sorted(EXPECTED.keys() | MADE_OF_THEM)
 
 
-@pytest.mark.parametrize("missing", ["build.duckdb", "target/manifest.json"])
-def test_without_a_build_or_a_release_it_says_what_to_do(
+@pytest.mark.parametrize("missing", ["build.of.sample.duckdb", "target/manifest.json"])
+def test_without_a_build_or_a_set_it_says_what_to_do(
     edited: Edited,
     tmp_path: Path,
     missing: str,

@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import threading
-import zipfile
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,45 +20,30 @@ from urllib.parse import parse_qs, unquote, urljoin, urlsplit
 
 import pytest
 from conftest import PATIENCE_SECONDS, ROOT
+from messy import SCRIPT, SEED
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 from published import BuiltPlace
-from warehouse import Warehouse
 
 from docsite.lineage import ColumnName, read_lineage
 from docsite.project import Project, Table, read_project
 from docsite.release import Release
 from docsite.site import write_site
 
-SAMPLE = ROOT / "sample" / "convex-export.zip"
 SCREENSHOTS = ROOT / "site-screenshots"
 CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 DESKTOP, PHONE = (1280, 900), (390, 844)
 
-# A palette whose rows come before all others, so that the pages show them.
-SEED = "!<img src=x onerror=window.ran=1>"
-SCRIPT = "<script>window.ran=1</script>"
-ATTACKS = [SCRIPT, "</script><img src=x onerror=window.ran=1>", "a\u202eb\u200fc", "nul\0here", "שלום", "{{7*7}}"]
 DESCRIPTION = f"{SCRIPT} </script><img src=x onerror=window.ran=1> {{{{ 6*7 }}}} \u202e"
 TABLE = "model.palette_analytics.palette_tag_consensus"
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def site(messy: BuiltPlace, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site of the sample and the attacks. Its descriptions attack too, in a copy called `attacked`."""
-    warehouse = Warehouse(tmp_path_factory.mktemp("docsite"))
-    warehouse.land(SAMPLE)
-    with zipfile.ZipFile(SAMPLE) as export:
-        answers = export.read("palette_tags/documents.jsonl").decode().split("\n")[:-1]
-    attack = {"_id": "!", "_creationTime": 1.5, "seed": SEED, "promptVersion": "0", "model": SCRIPT, "provider": "p"}
-    tags = {"tags": {"mood": ATTACKS, "brightness": SCRIPT, SCRIPT: "x"}}
-    warehouse.land_documents("palette_tags", [*answers, json.dumps(attack | tags)])
-    warehouse.run("build")
-    places = BuiltPlace(warehouse.database, warehouse.raw_dir, warehouse.target)
-    published = warehouse.directory / "published"
-    places.publish(published)
-    target = warehouse.directory / "docs"
-    warehouse.run("docs", "generate", "--target-path", str(target))
-    out = warehouse.directory / "site"
+    directory = tmp_path_factory.mktemp("docsite")
+    published, target, out = directory / "published", directory / "docs", directory / "site"
+    messy.publish(published)
+    shutil.copytree(messy.docs, target)
     assert write_site(ROOT, target, published / "current", out, 10).problems == []
     manifest = json.loads((target / "manifest.json").read_text())
     described = [*manifest["nodes"].values(), *manifest["exposures"].values(), *manifest["functions"].values()]
@@ -69,7 +53,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for exposure in manifest["exposures"].values():
         exposure["label"] = f"{exposure['name']} {SCRIPT}"
     (target / "manifest.json").write_text(json.dumps(manifest))
-    write_site(ROOT, target, published / "current", warehouse.directory / "attacked", 10)
+    write_site(ROOT, target, published / "current", directory / "attacked", 10)
     return out
 
 
@@ -158,6 +142,7 @@ FOREIGN = [
 ]
 
 
+@pytest.mark.further
 @pytest.mark.parametrize("place", ["disk", "host"])
 def test_every_page_loads_without_an_error_and_asks_no_network(
     site: Path, host: str, chromium: Browser, place: str
@@ -170,6 +155,7 @@ def test_every_page_loads_without_an_error_and_asks_no_network(
     assert visitor.wrong == []
 
 
+@pytest.mark.further
 def test_every_page_has_headings_in_order_and_fits_a_phone(site: Path, chromium: Browser) -> None:
     visitor = visit(chromium, from_disk(site), PHONE)
     for url in own_pages(site):
@@ -205,6 +191,7 @@ CONTRAST = """() => {
 }"""
 
 
+@pytest.mark.further
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_stands_out_from_its_ground(site: Path, chromium: Browser, scheme: str) -> None:
     visitor = visit(chromium, from_disk(site), scheme=scheme)
@@ -255,6 +242,7 @@ def test_every_internal_link_leads_somewhere(site: Path) -> None:
     }
 
 
+@pytest.mark.further
 @pytest.mark.parametrize("place", ["disk", "host"])
 def test_the_search_finds_a_table_by_its_name(site: Path, host: str, chromium: Browser, place: str) -> None:
     visitor = visit(chromium, from_disk(site) if place == "disk" else host)
@@ -275,6 +263,7 @@ def test_the_search_finds_a_table_by_its_name(site: Path, host: str, chromium: B
     assert visitor.wrong == []
 
 
+@pytest.mark.further
 def test_dbt_docs_find_it_too(site: Path, chromium: Browser) -> None:
     visitor = visit(chromium, from_disk(site))
     page = visitor.open("dbt/index.html")
@@ -344,6 +333,7 @@ def lengths(page: Page) -> list[float]:
     return page.evaluate("[...document.querySelectorAll('.react-flow__edge-path')].map(line => line.getTotalLength())")
 
 
+@pytest.mark.further
 def test_the_lineage_graph_draws_from_the_source_to_the_consumers(site: Path, chromium: Browser) -> None:
     visitor = visit(chromium, from_disk(site), (2400, 1200))
     page = visitor.open(f"lineage/index.html?model={TABLE}&parents=all&children=all&hideSidebars=true")
@@ -359,6 +349,7 @@ def test_the_lineage_graph_draws_from_the_source_to_the_consumers(site: Path, ch
     assert visitor.wrong == []
 
 
+@pytest.mark.further
 @pytest.mark.parametrize(
     ("model", "column"),
     [
@@ -381,6 +372,7 @@ def test_the_lineage_of_a_column_reaches_the_document_that_came(
     assert visitor.wrong == []
 
 
+@pytest.mark.further
 def test_tags_that_attack_show_as_text(site: Path, chromium: Browser) -> None:
     visitor = visit(chromium, from_disk(site))
     page = visitor.open("tables/tag_values.html")
@@ -397,6 +389,7 @@ def test_tags_that_attack_show_as_text(site: Path, chromium: Browser) -> None:
     assert visitor.wrong == []
 
 
+@pytest.mark.further
 def test_a_mark_of_direction_moves_nothing_beside_it(site: Path, chromium: Browser) -> None:
     page = visit(chromium, from_disk(site)).open("tables/tag_frequencies.html")
     left_to_right = """cell => {
@@ -418,6 +411,7 @@ def test_a_mark_of_direction_moves_nothing_beside_it(site: Path, chromium: Brows
     assert hebrew.evaluate("cell => getComputedStyle(cell).direction") == "ltr"
 
 
+@pytest.mark.further
 def test_descriptions_that_attack_show_as_text_everywhere(site: Path, chromium: Browser) -> None:
     attacked = site.with_name("attacked")
     visitor = visit(chromium, from_disk(attacked))
@@ -467,6 +461,7 @@ LOOKED_AT = {
 }
 
 
+@pytest.mark.further
 @pytest.mark.parametrize(("name", "size", "scheme"), [("desktop", DESKTOP, "light"), ("phone", PHONE, "dark")])
 def test_screenshots_are_taken(site: Path, chromium: Browser, name: str, size: tuple[int, int], scheme: str) -> None:
     visitor = visit(chromium, from_disk(site), size, scheme)

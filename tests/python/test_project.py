@@ -16,7 +16,7 @@ import pytest
 from comparison import assert_counted_by_the_rules
 from judged_statistics import assert_statistics_are_those_of_others
 from statistics_by_hand import assert_pairs_and_drift_are_those_by_hand
-from warehouse import PROJECT, Warehouse
+from warehouse import PROJECT, WITHOUT_TESTS, Warehouse
 from weighted_votes import fit, scores
 
 from benchmarks.generate import generate
@@ -30,8 +30,7 @@ SAMPLE = PROJECT / "sample" / "convex-export.zip"
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     warehouse = Warehouse(tmp_path_factory.mktemp("sample"))
     warehouse.land(SAMPLE)
-    warehouse.run("build")
-    warehouse.run("docs", "generate")
+    warehouse.run("build", *WITHOUT_TESTS)
     return warehouse
 
 

@@ -18,6 +18,7 @@ import duckdb
 import pytest
 import readers
 from conftest import ROOT
+from messy import ENDLESS, HOSTILE, MARKS, SAMPLE
 from publish_soak import soak
 from published import ARTIFACTS, BuiltPlace, judge, read_current, sizes
 from warehouse import PROJECT, Warehouse
@@ -36,25 +37,6 @@ from publish.connection import limited_connection
 from publish.database import make, write_parquet
 from publish.summary import main as summary
 
-SAMPLE = PROJECT / "sample" / "convex-export.zip"
-# What a model said, and the key by which it is counted.
-HOSTILE = {
-    "a\x00b": "a\x00b",
-    "🧑\u200d🚀": "🧑\u200d🚀",
-    "\u200fשלום": "\u200fשלום",
-    "__proto__": "__proto__",
-    "凉": "凉",
-    "l\u2028s": "l s",
-    "$integer": "$integer",
-    "'; drop table palettes; --": "'; drop table palettes; --",
-    '"': '"',
-    "\\": "\\",
-    "İ": "i",
-    "\ufeff": "",
-}
-MARKS = "".join(map(chr, range(0x0300, 0x0370)))
-ENDLESS = ["e" + MARKS * 720, "\ufeffÉ\n" + MARKS * 4800 + " "]
-"""80,000 and half a million combining marks in one tag: a minute and half an hour of NFC, which takes the square."""
 LESS_THAN_THE_ROWS = "8MB"
 """What 500,000 numbers can't be sorted in without spilling: with `max_temp_directory_size` 0 it fails."""
 FUNCTIONS = """
@@ -69,26 +51,11 @@ FUNCTIONS = """
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> BuiltPlace:
-    warehouse = Warehouse(tmp_path_factory.mktemp("built"))
-    warehouse.database = warehouse.directory / "build.of.sample.duckdb"  # which DuckDB calls build
-    warehouse.land(SAMPLE)
-    with zipfile.ZipFile(SAMPLE) as export:
-        answers = export.read("palette_tags/documents.jsonl").decode().split("\n")[:-1]
-    hostile = {"_id": "h", "_creationTime": 1.5, "seed": "hostile", "promptVersion": "v", "model": "m", "provider": "p"}
-    # To one who takes letters of either case for the same, "other" is the same palette, and its tags are one.
-    other = hostile | {"seed": "HOSTILE", "promptVersion": "V"}
-    said = [
-        hostile | {"tags": {"mood": [*HOSTILE]}},
-        hostile | {"_id": "marks", "seed": "marks", "tags": {"style": ENDLESS}},
-        other | {"_id": "H", "tags": {"mood": ["Calm", "CALM", "é", "É"]}},
-        other | {"_id": "N", "promptVersion": "v", "model": "M", "tags": {"mood": ["calm", "e", None, 7, ""]}},
-    ]
-    warehouse.land_documents("palette_tags", [*answers, *map(json.dumps, said)])
-    warehouse.run("build")
-    with duckdb.connect(str(warehouse.database)) as connection:
+def built(messy: BuiltPlace, tmp_path_factory: pytest.TempPathFactory) -> BuiltPlace:
+    place = messy.copied(tmp_path_factory.mktemp("built"))
+    with duckdb.connect(str(place.database)) as connection:
         connection.execute(FUNCTIONS.format(catalog='"build"'))
-    return BuiltPlace(warehouse.database, warehouse.raw_dir, warehouse.target)
+    return place
 
 
 @pytest.fixture(scope="module")
@@ -694,7 +661,7 @@ def test_a_table_of_documents_that_lost_most_of_its_rows_stops_the_release(
     place.delete("unmapped_tags")
     code, out, err = command()
     assert (code, out, err.count("\n")) == (1, "", 1)
-    assert "palettes would shrink from 29 to 1 rows since the last release, and no deletions explain it" in err
+    assert "palettes would shrink from 31 to 1 rows since the last release, and no deletions explain it" in err
     assert err.endswith("if the loss is meant: python -m publish --allow-shrink palettes\n")
     assert read_current(last_release) == before
     assert Releases(last_release).ids() == [before]
@@ -702,7 +669,7 @@ def test_a_table_of_documents_that_lost_most_of_its_rows_stops_the_release(
     code, _out, err = command("--allow-shrink", "palettes")
     assert code == 0
     told = err.splitlines()
-    assert "publish: palettes shrinks from 29 to 1 rows, as --allow-shrink says" in told
+    assert "publish: palettes shrinks from 31 to 1 rows, as --allow-shrink says" in told
     assert any(line.startswith("publish: unmapped_tags shrinks from ") for line in told)
     shrunk = json.loads((last_release / "current" / "manifest.json").read_text())["shrunk"]
     assert {(table["table"], table["reason"]) for table in shrunk} == {
@@ -719,13 +686,13 @@ def test_deletions_that_landed_since_explain_a_loss(
     place.delete("palettes where palette_seed > (select min(palette_seed) from palettes)")
     path = max(place.raw_dir.glob("2*/run.json"))
     content = json.loads(path.read_text())
-    landed = {"name": table, "component": "", "table": table, "format": "uniform", "deletes": 28}
+    landed = {"name": table, "component": "", "table": table, "format": "uniform", "deletes": 30}
     path.write_text(json.dumps(content | {"tables": [*content["tables"], landed]}))
     code, _out, err = command()
     assert code == 0
-    assert "publish: palettes shrinks from 29 to 1 rows, and as many documents were deleted since\n" in err
+    assert "publish: palettes shrinks from 31 to 1 rows, and as many documents were deleted since\n" in err
     manifest = json.loads((last_release / "current" / "manifest.json").read_text())
-    assert (manifest["deletes"], [table["reason"] for table in manifest["shrunk"]]) == ({table: 28}, ["deleted"])
+    assert (manifest["deletes"], [table["reason"] for table in manifest["shrunk"]]) == ({table: 30}, ["deleted"])
 
 
 def test_a_table_that_nothing_guards_is_not_allowed_but_refused(command: Command, place: BuiltPlace) -> None:
