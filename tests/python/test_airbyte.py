@@ -12,6 +12,8 @@ from conftest import PATIENCE_SECONDS, ROOT
 from convex_deployment.control import Deployment
 from convex_deployment.values import recoded
 
+pytestmark = pytest.mark.further
+
 CONNECTOR = ROOT / ".venv-airbyte" / "bin" / "source-convex"
 ADDED = ("_ab_cdc_lsn", "_ab_cdc_updated_at", "_ab_cdc_deleted_at", "_deleted", "_ts", "_table", "_component")
 ODD = {"int": 2**53 + 1, "whole": 3.0, "text": "凉\x00", "bytes": {"$bytes": "AAE="}, "nan": {"$float": "AAAAAAAA+H8="}}

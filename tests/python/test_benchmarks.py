@@ -26,6 +26,8 @@ from benchmarks.results_page import replace_section
 from extract.landing import LandingZone
 from extract.load import load
 
+pytestmark = pytest.mark.further
+
 FIXED = 4
 """So many are the same each time."""
 EXAMPLES = int(os.environ.get("COUNTING_EXAMPLES", FIXED))

@@ -27,6 +27,8 @@ from benchmarks.convex_zip import ascending_ids, document_id, parse_document_id,
 from benchmarks.generate import generate  # noqa: E402
 from benchmarks.vocabulary import CATEGORICAL, LISTS, TAGS_PER_LIST  # noqa: E402
 
+pytestmark = pytest.mark.further
+
 PALETTES = 20
 TABLES = {
     "palettes": 10001,

@@ -19,6 +19,8 @@ from governance.artefacts import make_artefacts
 from governance.judge import Rule, judge
 from governance.report import report
 
+pytestmark = pytest.mark.further
+
 
 @pytest.fixture(scope="module", autouse=True)
 def no_cache_at_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:

@@ -51,6 +51,12 @@ def make(project: Path, target: str) -> subprocess.CompletedProcess[str]:
 # Spelling
 
 
+def typos(directory: Path) -> subprocess.CompletedProcess[str]:
+    command = [Path(sys.prefix) / "bin" / "typos", "--format", "brief"]
+    return subprocess.run(command, cwd=directory, capture_output=True, text=True, encoding="utf-8", check=False)
+
+
+@pytest.mark.further
 @pytest.mark.parametrize(
     ("file", "line", "word"),
     [
@@ -74,6 +80,7 @@ def test_american_words_and_typos_are_found(tmp_path: Path, file: str, line: str
     assert f"`{word}` should be" in found.stdout
 
 
+@pytest.mark.further
 def test_names_that_others_gave_may_stay(tmp_path: Path) -> None:
     shutil.copy(PROJECT / "typos.toml", tmp_path)
     (tmp_path / "page.md").write_text("The attribute dominant_colors, and `color_family`, of a grey colour.\n")
@@ -124,6 +131,7 @@ select * from counted
 """
 
 
+@pytest.mark.further
 def test_make_fix_changes_white_space_of_sql_and_words_of_markdown_and_nothing_else(project: Path) -> None:
     crooked = project / "models" / "marts" / "frequency" / "crooked.sql"
     crooked.write_text(CROOKED)
@@ -165,6 +173,7 @@ def test_hooks_download_nothing_and_say_what_make_says() -> None:
         assert part in targets
 
 
+@pytest.mark.further
 def test_a_hook_stops_a_commit_and_says_what_to_do(project: Path) -> None:
     (project / "docs" / "page.md").write_text("A color.\n")
     subprocess.run(["git", "add", "docs/page.md"], cwd=project, check=True)

@@ -9,6 +9,8 @@ import yaml
 from jsonschema.validators import validator_for
 from warehouse import PROJECT
 
+pytestmark = pytest.mark.further
+
 SCHEMAS = files("dbt.jsonschemas")
 PAGES = sorted(
     path for folder in ("functions", "macros", "models", "seeds", "tests") for path in (PROJECT / folder).rglob("*.yml")

@@ -290,7 +290,7 @@ def test_a_new_run_changes_nothing_before_the_next_build_and_replaces_the_table_
     small.run("test", "--select", "test_type:singular")
     assert small.rows("select count(*) from stg_convex__palette_tags") == [(2,)]
 
-    small.run("run")
+    small.run("run", "--select", "+tag_frequencies", "tag_results")
     assert small.rows("select result_count from tag_frequencies") == [(1,)]
     assert small.rows("select result_id from tag_results") == [("c",)]
 
@@ -299,7 +299,7 @@ def test_what_was_deleted_between_two_exports_is_known_to_be_deleted(small: Ware
     small.forget_runs()
     small.land_documents("palettes", ['{"_id":"p1","seed":"one"}', '{"_id":"p2","seed":"two"}'])
     small.land_documents("palettes", ['{"_id":"p2","seed":"two"}'])
-    small.run("run")
+    small.run("run", "--select", "+palettes")
     assert small.rows("select palette_seed, is_deleted from palettes order by 1") == [("one", True), ("two", False)]
 
 
@@ -307,7 +307,7 @@ def test_a_document_with_half_a_surrogate_pair_is_counted(small: Warehouse) -> N
     small.forget_runs()
     tags = r'{"mood":["\ud800calm","\ud83d\ude00","\\ud800"]}'
     small.land_documents("palette_tags", [f'{{"_id":"a","seed":"s","promptVersion":"v","model":"m","tags":{tags}}}'])
-    small.run("run")
+    small.run("run", "--select", "+tag_frequencies")
     found = {row[0] for row in small.rows("select tag from tag_frequencies")}
     assert found == {"\ufffdcalm", "😀", r"\ud800"}
 
@@ -316,7 +316,7 @@ def test_more_models_than_a_machine_word_has_bits_are_counted(small: Warehouse) 
     small.forget_runs()
     document = '{"_id":"%d","seed":"s","promptVersion":"v","model":"m%d","tags":{"mood":["calm"]}}'
     small.land_documents("palette_tags", [document % (number, number) for number in range(300)])
-    small.run("run")
+    small.run("run", "--select", "+tag_frequencies")
     assert small.rows("select result_count, model_count from tag_frequencies") == [(300, 300)]
 
 

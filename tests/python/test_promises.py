@@ -186,9 +186,14 @@ def test_all_of_it_is_what_the_judges_say(told: Warehouse) -> None:
     compared = assert_statistics_are_those_of_others(told) + assert_pairs_and_drift_are_those_by_hand(told)
     assert min(compared.values()) > 0
     assert compared["krippendorff_alpha_lower_bound"] == 15  # contrast and mood under seven versions, and all alike
+
+
+@pytest.mark.further
+def test_dbts_tests_of_the_marts_hold_for_all_of_it(told: Warehouse) -> None:
     told.run("test", "--select", "path:models/marts", "--exclude-resource-type", "unit_test")
 
 
+@pytest.mark.further
 def test_only_tags_that_go_together_are_pairs(tmp_path: Path) -> None:
     """Sixty tags, each on a fifth of the palettes, make 1,770 pairs, of which chance alone would let some stand out."""
     chance = random.Random(60)

@@ -39,6 +39,7 @@ from publish.summary import main as summary
 
 LESS_THAN_THE_ROWS = "8MB"
 """What 500,000 numbers can't be sorted in without spilling: with `max_temp_directory_size` 0 it fails."""
+FURTHER = pytest.mark.further
 FUNCTIONS = """
     create macro above(n, least := 1) as n >= least;
     create macro odd_seeds(wanted := null, max_rows := 2) as table (
@@ -497,6 +498,7 @@ def refused(place: BuiltPlace, directory: Path) -> str:
     return str(caught.value)
 
 
+@pytest.mark.further
 def test_a_failed_test_is_named(tmp_path: Path) -> None:
     project = tmp_path / "project"
     shutil.copytree(
@@ -836,8 +838,11 @@ def test_what_a_crash_has_left_is_cleared_and_the_whole_release_of_a_crash_is_ta
     assert read_current(directory)
 
 
-def test_a_reader_never_meets_half_a_release_while_publishers_are_killed(place: BuiltPlace, tmp_path: Path) -> None:
-    figures, mismatches = soak(place, tmp_path / "published", publishes=3, kills=3, seed=1)
+@pytest.mark.parametrize(("publishes", "kills"), [(2, 1), pytest.param(3, 3, marks=FURTHER)])
+def test_a_reader_never_meets_half_a_set_while_publishers_are_killed(
+    place: BuiltPlace, tmp_path: Path, publishes: int, kills: int
+) -> None:
+    figures, mismatches = soak(place, tmp_path / "published", publishes, kills, seed=1)
     assert mismatches == []
     assert figures["releases met by the reader"] > 1
 
@@ -853,8 +858,8 @@ def test_where_nothing_can_be_written_it_says_so(place: BuiltPlace, tmp_path: Pa
         place.publish(tmp_path / "file")
 
 
-@pytest.mark.parametrize("limit", [2_000, 100_000, 1_000_000])
-def test_on_a_full_disk_nothing_is_published_and_the_old_release_stays(
+@pytest.mark.parametrize("limit", [pytest.param(2_000, marks=FURTHER), 100_000, pytest.param(1_000_000, marks=FURTHER)])
+def test_on_a_full_disk_nothing_is_published_and_the_old_set_stays(
     place: BuiltPlace, tmp_path: Path, limit: int
 ) -> None:
     directory = tmp_path / "published"

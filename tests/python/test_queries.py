@@ -3,16 +3,18 @@
 import json
 from collections import defaultdict
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 import duckdb
 import pytest
 from comparison import RULES
 from counting_rules import parse_document
-from warehouse import Warehouse
+from published import BuiltPlace
+from warehouse import WITHOUT_TESTS, Warehouse
 
 from common.raw_zone import RawZone
-from publish.build import audit
+from publish.build import audit, catalog_of
 from publish.database import write_database
 
 HOSTILE = "'; drop table palettes; --\"\\\u0000{[😀👩‍👩‍👧 凉"
@@ -53,7 +55,7 @@ DOCUMENTS = answers()
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Generator[duckdb.DuckDBPyConnection]:
+def published(messy: BuiltPlace, tmp_path_factory: pytest.TempPathFactory) -> Generator[duckdb.DuckDBPyConnection]:
     """Build of these answers, publish, and open what is published for reading."""
     warehouse = Warehouse(tmp_path_factory.mktemp("queries"))
     warehouse.land_documents("palette_tags", DOCUMENTS)
@@ -63,8 +65,9 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Generator[duckdb.Duck
     fields = ("seed", "model", "cycle", "tags", "error")
     refined = [{"_id": f"r{n}", **dict(zip(fields, row, strict=True))} for n, row in enumerate(REFINED)]
     warehouse.land_documents("palette_tag_refined", [json.dumps(one) for one in refined])
-    warehouse.run("build")
-    build = audit(warehouse.target, warehouse.database, RawZone(warehouse.raw_dir))
+    warehouse.run("build", *WITHOUT_TESTS)
+    build = audit(messy.target, messy.database, RawZone(messy.raw_dir))
+    build = replace(build, database=warehouse.database, catalog=catalog_of(warehouse.database))
     path = warehouse.directory / "published.duckdb"
     write_database(build, path, None, lambda _: None)
     with duckdb.connect(str(path), read_only=True) as connection:

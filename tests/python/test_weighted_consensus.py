@@ -186,7 +186,7 @@ def test_worlds_beside_each_other_have_a_fit_each() -> None:
             assert connection.execute("select max(step) from int_weight_steps").fetchone() == (together[attribute],)
 
 
-@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize("threads", [pytest.param(1, marks=pytest.mark.further), 4])
 def test_estimates_are_the_same_bytes_with_any_number_of_threads(threads: int) -> None:
     votes = simulated(6, items=200)
     with duckdb.connect(config={"threads": threads}) as connection:

@@ -112,6 +112,14 @@ def test_make_help_lists_each_target_once_with_the_daily_ones_first() -> None:
     assert len(daily) < len(rest)
 
 
+def test_the_list_of_what_looks_further_is_that_of_the_markers() -> None:
+    page = (ROOT / "docs" / "decisions" / "0015-continuous-integration.md").read_text(encoding="utf-8")
+    section = page.split("\n## What looks further\n")[1].split("\n## ")[0]
+    modules = sorted((ROOT / "tests" / "python").glob("test_*.py"))
+    marked = [path.name for path in modules if re.search(r"\bmark\.further\b", path.read_text(encoding="utf-8"))]
+    assert re.findall(r"^\| `(test_\w+\.py)`", section, re.MULTILINE) == marked
+
+
 # The container of the nightly
 
 

@@ -179,6 +179,7 @@ def taught(section: str) -> list[str]:
     return [dedent(block) for block in re.findall(r"^ *```\w*\n(.*?)^ *```$", text, re.DOTALL | re.MULTILINE)]
 
 
+@pytest.mark.further
 def test_the_mart_and_the_convex_table_of_the_guide_build(warehouse: Warehouse, project: Path) -> None:
     marts, staging = project / "models" / "marts" / "quality", project / "models" / "staging"
     page, mart, *_ = taught("Add a mart")
@@ -197,6 +198,7 @@ def test_the_mart_and_the_convex_table_of_the_guide_build(warehouse: Warehouse, 
     assert {name for (name,) in columns} == {*re.findall(r"^      - name: (\w+)", staged, re.MULTILINE)}
 
 
+@pytest.mark.further
 def test_a_wrong_edit_of_a_model_is_told_with_the_column_or_the_value(warehouse: Warehouse, project: Path) -> None:
     (project / "models" / "marts" / "quality" / "loud_tags.sql").write_text(
         "select palette_id from {{ ref('palettes') }}\n", encoding="utf-8"
@@ -222,6 +224,7 @@ def test_a_wrong_edit_of_a_model_is_told_with_the_column_or_the_value(warehouse:
     assert '"no_such_column"' in broken[1]
 
 
+@pytest.mark.further
 def test_a_wrong_name_in_a_ref_is_told(warehouse: Warehouse, project: Path) -> None:
     replace(project, "unexpected_tag_keys.sql", "ref('int_tag_results')", "ref('int_tag_result')")
     with pytest.raises(AssertionError, match=r"unexpected_tag_keys.sql.* depends on a node named 'int_tag_result'"):
