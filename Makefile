@@ -104,28 +104,32 @@ docs: build $(DEV) ## build, and write the documentation site to site/; it works
 	$(WITH_ENV) sh -c 'DBT_TARGET_PATH="$${DBT_TARGET_PATH:-target}/docs" $(DBT) --quiet docs generate'
 	$(BIN)/python -m docsite $(if $(SAMPLE_ROWS),--sample-rows $(SAMPLE_ROWS))
 
-# Three judges that this project didn't write. Where one can't be had, its tests are skipped and say so.
+.PHONY: picture
+picture: parse ## update the picture of the models in docs/architecture.md
+	$(BIN)/python -m docsite.subjects "$${DBT_TARGET_PATH:-target}/parse/manifest.json"
+
+# Three implementations that others wrote, to compare with. If one can't be installed, its tests are skipped and say so.
 CONTRACT := tests/contract/build/schema.json
 VALUES := tests/convex_values/node_modules/.package-lock.json
 AIRBYTE := .venv-airbyte/.installed
 CONVEX_JUDGES := $(if $(shell command -v npm),$(CONTRACT) $(VALUES))
-NO_NPM := echo "no npm: Convex's types and encoder will judge nothing; install Node.js 20 or later"
+NO_NPM := echo "no npm: the tests with Convex's types and encoder are skipped; install Node.js 20 or later"
 
-# What `make bench` measures beside: where one can't be had, it is left out, and a line says so.
+# What `make bench` compares with. If it can't be installed, it is left out, and a line says so.
 POLARS := .venv-polars/.installed
 
-# What is quick goes first, two at a time.
+# Quick checks run first, two at a time.
 .PHONY: test
-test: $(DEV) ## what proves the product: style, types, conventions, tests, a build of the sample and its consumers
+test: $(DEV) ## run the checks and tests that prove the product
 	@$(MAKE) --no-print-directory --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) lint types parse governance test-examples
 	@$(MAKE) --no-print-directory pytest
 
 .PHONY: test-all
-test-all: $(DEV) judges $(POLARS) unzip chromium $(if $(APART),,test-readers) ## what looks further than `make test`, and nothing that it runs: soaks, long histories, browsers, benchmarks, tools
+test-all: $(DEV) judges $(POLARS) unzip chromium $(if $(APART),,test-readers) ## run what `make test` leaves out: soaks, long histories, browsers, benchmarks, tools
 	$(PYTEST) -m further
 
 .PHONY: lint
-lint: lint-python lint-sql lint-yaml lint-seeds lint-docker workflows spelling ## layout, style and spelling of Python, SQL, YAML, seeds, Dockerfile, workflows and words (make fix fixes what is safe)
+lint: lint-python lint-sql lint-yaml lint-seeds lint-docker workflows spelling ## check layout, style and spelling of Python, SQL, YAML, seeds, Dockerfile and workflows (make fix fixes what is safe)
 
 .PHONY: lint-python
 lint-python: $(DEV)
@@ -156,7 +160,7 @@ lint-docker: $(DEV)
 	$(BIN)/hadolint Dockerfile
 
 .PHONY: spelling
-spelling: $(DEV) ## British spelling, and typos
+spelling: $(DEV) ## check British spelling and typos
 	$(BIN)/typos || { echo "Write it as proposed (make fix does in Markdown); a name that others gave goes into typos.toml, with its reason"; exit 1; }
 
 .PHONY: types
@@ -168,15 +172,15 @@ parse: $(DEV) ## parse the dbt project, with deprecations as errors
 	DBT_TARGET_PATH="$${DBT_TARGET_PATH:-target}/parse" $(DBT) --quiet parse --no-partial-parse --warn-error-options '{"error": ["Deprecations"]}'
 
 .PHONY: governance
-governance: $(DEV) ## the conventions of the dbt project, each with how to fix it (report: target/governance/report.md)
+governance: $(DEV) ## check the conventions of the dbt project; each breach with its fix (report: target/governance/report.md)
 	$(BIN)/python -m governance
 
-# Three workers on two cores, for many tests wait for something. By name: in xdist's order, by number of tests, the slow
-# ones come last, and one worker waits for the others.
+# Three workers on two cores, since many tests wait. In order of name: in xdist's order, by number of tests, the slow
+# ones would run last, and alone.
 PYTEST := $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: pytest
-pytest: $(DEV) $(CONVEX_JUDGES) ## the tests of the product: landing, counting, publishing, on made-up and on hostile input
+pytest: $(DEV) $(CONVEX_JUDGES) ## run the Python tests of the product: landing, counting, publishing, on made-up and on hostile input
 	@$(if $(CONVEX_JUDGES),,$(NO_NPM))
 	$(PYTEST) -m 'not further'
 
@@ -200,7 +204,7 @@ test-docs: $(DEV) chromium ## test the docs site in a browser; screenshots in si
 	$(BIN)/pytest tests/python/test_docsite.py tests/python/test_docsite_browser.py
 
 .PHONY: judges
-judges: $(CONVEX_JUDGES) $(AIRBYTE) ## Convex's types and encoder, and a client that others wrote: they judge the tests
+judges: $(CONVEX_JUDGES) $(AIRBYTE) ## install what tests compare with: Convex's types and encoder, and airbyte-source-convex
 	@$(if $(CONVEX_JUDGES),,$(NO_NPM))
 
 $(CONTRACT): $(addprefix tests/contract/,package-lock.json contract.ts make-schema.mjs)
@@ -261,7 +265,7 @@ $(EXAMPLE_DATA)/.published: sample/convex-export.zip dbt_project.yml profiles.ym
 	$(EXAMPLE_SETTINGS) $(BIN)/python -m publish
 	@touch $@
 
-# DuckDB's oldest version that is promised and its newest one ask what is published: 20 MB each, so in `make test-all`.
+# The oldest supported DuckDB and the newest read a release: 20 MB each, so in `make test-all`.
 READERS := $(foreach age,oldest newest,.venv-readers-$(age)/.installed)
 RELEASED := $(EXAMPLE_DATA)/published/current/palettes.duckdb
 
@@ -285,7 +289,7 @@ fix: $(DEV) ## fix layout, style and spelling where that is safe
 	find . -name '*.md' -not -path '*/node_modules/*' -not -path './.venv*' | xargs $(BIN)/typos --write-changes --force-exclude || true
 	@echo "make lint shows what is left"
 
-# They fix white space, the place of a comma and the case of keywords, never what a query says. A misspelt word in code may
+# They fix white space, the place of commas and the case of keywords, never the meaning of a query. A misspelt word in code may
 # be a name, so words are fixed in Markdown only.
 SAFE_SQL_RULES := LT01,LT02,LT03,LT04,LT06,LT07,LT08,LT09,LT10,LT11,LT12,LT13,LT15,CP01
 
@@ -315,8 +319,8 @@ bench-growth: $(RUNTIME) unzip ## measure how time and memory grow, into benchma
 	$(BIN)/python -m benchmarks.growth --palettes $(or $(SCALE),5000 10000 20000 40000 80000) --runs $(or $(RUNS),1) $(BENCH_RESULTS)
 
 .PHONY: bench-changes
-bench-changes: $(RUNTIME) ## measure a build after a sync, into benchmarks/results.md (SCALE=40000, RUNS=3)
-	$(BIN)/python -m benchmarks.changes --palettes $(or $(SCALE),40000) --runs $(or $(RUNS),3) $(BENCH_RESULTS)
+bench-changes: $(RUNTIME) ## measure a build after a sync, and after many in a row, into benchmarks/results.md (SCALE=40000, RUNS=3, SYNCS=200)
+	$(BIN)/python -m benchmarks.changes --palettes $(or $(SCALE),40000) --runs $(or $(RUNS),3) --syncs $(or $(SYNCS),200) $(BENCH_RESULTS)
 
 .PHONY: bench-sync
 bench-sync: $(RUNTIME) $(AIRBYTE) ## measure a sync beside airbyte-source-convex (DOCUMENTS=1000000, RUNS=3)

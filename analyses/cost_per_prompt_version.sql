@@ -6,7 +6,7 @@ results as (
     select
         *,
         input_tokens is not null and output_tokens is not null as has_tokens
-    from {{ ref('tag_results') }}
+    from {{ ref('answers') }}
 
 )
 

@@ -13,7 +13,7 @@ closed as (
     select
         attribute,
         tag,
-        result_count,
+        answer_count,
         case
             when nearest_similarity >= 0.9 or nearest_distance <= 1 then nearest_tag
             when palette_count >= 3 and likely_gain >= 0.2 then likely_tag
@@ -31,7 +31,7 @@ usual as (
     select
         attribute,
         tag,
-        result_count,
+        answer_count,
         suggested_tag as canonical_tag,
         'suggested: ' || reason as note
     from {{ ref('similar_tags') }}
@@ -75,4 +75,4 @@ select
     note
 from suggestions
 where not regexp_matches(tag || canonical_tag, '\p{C}')
-order by result_count desc nulls last, attribute asc nulls last, tag asc nulls last
+order by answer_count desc nulls last, attribute asc nulls last, tag asc nulls last

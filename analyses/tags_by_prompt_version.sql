@@ -4,7 +4,7 @@ select
     attribute,
     rank,
     tag,
-    result_count,
+    answer_count,
     palette_count
 from {{ ref('tag_totals') }}
 where prompt_version is not null and rank <= 5

@@ -4,10 +4,10 @@ select
     tag,
     canonical_tag,
     tag_class,
-    result_count,
+    answer_count,
     palette_count,
     model_count
 from {{ ref('tag_totals') }}
 where prompt_version is null
-order by result_count desc nulls last, attribute asc nulls last, tag asc nulls last
+order by answer_count desc nulls last, attribute asc nulls last, tag asc nulls last
 limit 100

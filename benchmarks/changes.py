@@ -6,13 +6,17 @@ one and adds one. Tests are left out: they look at all rows, whatever has change
 
 It also counts the rows of `weighted_consensus` that differ in any column: its weights depend on all votes, and
 decision 0020 promises that a change of 1 % leaves 95 % of its rows as they were.
+
+Then it lands many small syncs in a row, of other palettes each, and builds after each: what a build costs must not grow
+with the number of builds before it.
 """
 
 import argparse
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -37,6 +41,7 @@ SYNONYM = "an edit of the synonyms"
 SHARES = {"nothing new": 0.0, "1 % of the palettes": 0.01, "10 % of the palettes": 0.1}
 COLUMNS = ("after", "answers landed", "models, s", "CPU s", "peak MB", "of everything", "weighted rows that differ")
 SLOWEST = 8
+SYNC_COLUMNS = ("build after sync", "models, s", "CPU s", "database, MB", "of the second")
 
 
 @dataclass(frozen=True)
@@ -63,36 +68,77 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.changes", description=__doc__.partition("\n\n")[2])
     parser.add_argument("--palettes", type=int, default=40_000, metavar="N", help="the size (40000)")
     parser.add_argument("--runs", type=int, default=3, metavar="N", help="how often each is run (3)")
+    parser.add_argument("--syncs", type=int, default=200, metavar="N", help="how many small syncs in a row (200)")
+    parser.add_argument("--small", type=int, default=5_000, metavar="N", help="the size for these (5000)")
     parser.add_argument("--directory", type=Path, default=PROJECT / "data" / "bench")
     parser.add_argument("--results", type=Path, default=PAGE, help="the page to write (benchmarks/results.md)")
     options = parser.parse_args(arguments)
-    place = Place(options.directory, options.palettes)
-    try:
-        place.prepare(options.palettes)
-        load(place.export, LandingZone(place.raw))
-        found: dict[str, list[Built]] = {}
-        for _ in range(options.runs):
+    body: list[str] = []
+    if options.runs:
+        body += after_one_sync(options.directory, options.palettes, options.runs)
+    if options.syncs:
+        body += after_many_syncs(options.directory, options.small, options.syncs)
+    replace_section(options.results, "After a sync", "\n\n".join(body))
+    return 0
+
+
+def after_one_sync(directory: Path, palettes: int, runs: int) -> list[str]:
+    """Measure each share of changes from the same state, print, and return Markdown."""
+    found: dict[str, list[Built]] = {}
+    with prepared(directory, palettes) as place:
+        for _ in range(runs):
             for name, built in one_round(place):
                 found.setdefault(name, []).append(built)
                 Console(stderr=True).print(f"{name}: {built.seconds:.1f} s")
-    finally:
-        place.clear()
     rows, models = tables(found)
-    console = Console()
-    table = Table(*COLUMNS, title=f"{options.palettes:,} palettes; medians of {options.runs}")
-    for cells in rows:
-        table.add_row(*cells)
-    console.print(table)
-    body = [
-        f"{options.palettes:,} palettes; medians of {options.runs}. {where_and_of_what()}",
+    print_table(COLUMNS, rows, f"{palettes:,} palettes; medians of {runs}")
+    return [
+        f"{palettes:,} palettes; medians of {runs}. {where_and_of_what()}",
         markdown_table(COLUMNS, rows),
-    ]
-    body += [
         "The models that take longest after a sync of 10 %, in seconds:",
         markdown_table(("model", "10 %", EVERYTHING), models),
     ]
-    replace_section(options.results, "After a sync", "\n\n".join(body))
-    return 0
+
+
+def after_many_syncs(directory: Path, palettes: int, syncs: int) -> list[str]:
+    """Build after each of many small syncs in a row, print what the second and the last cost, and return Markdown."""
+    found: dict[int, tuple[Built, float]] = {}
+    with prepared(directory, palettes) as place:
+        build(place)
+        for number in range(1, syncs + 1):
+            _, landed = land_changes(place, 1 / syncs, number)
+            found[number] = (build(place, landed=landed), place.database.stat().st_size / 1e6)
+            Console(stderr=True).print(f"sync {number}: {landed} answers, {found[number][0].seconds:.1f} s")
+    second = found[2][0].seconds
+    shown = sorted({1, 2, 3, *range(syncs // 4, syncs, syncs // 4), syncs - 1, syncs} & found.keys())
+    rows = [
+        [str(n), seconds(one.seconds), seconds(one.cpu), f"{size:,.0f}", f"{one.seconds / second:.2f}"]
+        for n in shown
+        for one, size in [found[n]]
+    ]
+    title = f"{palettes:,} palettes, {syncs} syncs in a row, each of {1 / syncs:.1%} of the palettes"
+    print_table(SYNC_COLUMNS, rows, title)
+    return [f"{title}.", markdown_table(SYNC_COLUMNS, rows)]
+
+
+@contextmanager
+def prepared(directory: Path, palettes: int) -> Generator[Place]:
+    """Generate and land an export, and take everything away at the end."""
+    place = Place(directory, palettes)
+    try:
+        place.prepare(palettes)
+        load(place.export, LandingZone(place.raw))
+        yield place
+    finally:
+        place.clear()
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> None:
+    """Print a table to the terminal."""
+    table = Table(*columns, title=title)
+    for cells in rows:
+        table.add_row(*cells)
+    Console().print(table)
 
 
 def one_round(place: Place) -> Iterator[tuple[str, Built]]:
@@ -108,7 +154,7 @@ def one_round(place: Place) -> Iterator[tuple[str, Built]]:
         if run_id:
             shutil.rmtree(place.raw / run_id)
     _put_back(everything, place.database)
-    yield SYNONYM, build(place, "--full-refresh", "--select", "int_canonical_tag_keys+")
+    yield SYNONYM, build(place, "--full-refresh", "--select", "int_tags+")
     everything.unlink()
 
 
@@ -140,9 +186,11 @@ def differing(before: Path, after: Path) -> float:
     return share
 
 
-def land_changes(place: Place, share: float) -> tuple[str, int]:
-    """Land a sync that touches a share of the palettes. Return the run and the number of its changes."""
+def land_changes(place: Place, share: float, number: int = 1) -> tuple[str, int]:
+    """Land a sync that touches the n-th share of the palettes. Return the run and the number of its changes."""
     palettes: dict[str, list[tuple[str, float, str, str]]] = {}
+    part = round(10_000 * share)
+    first = (number - 1) * part
     with duckdb.connect() as connection:
         answers = connection.execute(
             """
@@ -150,17 +198,21 @@ def land_changes(place: Place, share: float) -> tuple[str, int]:
                 (document ->> '$.seed') as seed, _id, _creation_time,
                 (document ->> '$.promptVersion') as version, document
             from read_parquet(?, hive_partitioning = false)
-            where _op = 'upsert' and hash(document ->> '$.seed') % 10000 < ?
+            where _op = 'upsert' and hash(document ->> '$.seed') % 10000 between ? and ?
             order by seed, _id
             """,
-            [str(next(place.raw.glob("*/palette_tags.parquet"))), share * 10_000],
+            [
+                str(min(place.raw.glob("*/palette_tags.parquet"))),
+                first,
+                first + part - 1,
+            ],
         ).fetchall()
     for seed, *answer in answers:
         palettes.setdefault(seed, []).append(tuple(answer))
     changes: list[tuple[str, str, float | None, str | None]] = []
-    for number, rows in enumerate(palettes.values()):
+    for palette, rows in enumerate(palettes.values()):
         key, created, _, document = rows[0]
-        new = f"new{number:029}"
+        new = f"new{number:06}{palette:023}"
         changes.append(("upsert", new, created, document.replace(f'"{key}"', f'"{new}"')))
         changes.append(("delete", rows[1][0], None, None))
         changes += [

@@ -116,7 +116,7 @@ def build(votes: LabelledVotes, folder: Path) -> Built:
             ),
             *connection.execute(f"""
                 select (krippendorff_alpha, krippendorff_alpha_lower_bound, krippendorff_alpha_upper_bound),
-                    (select max(step) from internal.int_weight_steps)
+                    (select max(step_count) from internal.int_vote_weights)
                 from prompt_version_quality
                 where attribute = '{ATTRIBUTE}'
             """).fetchall()[0],

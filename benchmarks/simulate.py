@@ -112,13 +112,13 @@ def accuracies(drawn: Drawn) -> np.ndarray:
                     count(*) filter (has_most_votes and is_true) / count(*) filter (has_most_votes) as majority,
                     count(*) filter (has_most_weight and is_true) / count(*) filter (has_most_weight) as weighted
                 from (
-                    select ranked.*, canonical_tag_key = true_tag as is_true
+                    select ranked.*, canonical_tag_key % 1000000 = true_tag as is_true
                     from ranked
                     inner join truth on palette_prompt_key = item and attribute_key = attribute
                 )
                 group by attribute_key, palette_prompt_key
             ),
-            steps as (select attribute_key, max(step) as steps from int_weight_steps group by all)
+            steps as (select attribute_key, max(step_count) as steps from int_vote_weights group by all)
             select avg(majority), avg(weighted), max(steps)
             from judged inner join steps using (attribute_key)
             group by attribute_key order by attribute_key
@@ -139,14 +139,11 @@ def differing(drawn: Drawn, palettes: int) -> np.ndarray:
         for name, votes in (("was", "from drawn"), ("is_now", after)):
             connection.execute(f"create or replace table votes as {votes}")
             weigh(connection)
-            connection.execute(f"""
-                create table {name} as
-                select * exclude (score, second_score, strength, winner_strength) from int_weighted_winners
-            """)
+            connection.execute(f"create table {name} as from weighted_consensus")
         rows = connection.execute("""
             select avg(cast(was is distinct from is_now as integer))
-            from was full join is_now using (attribute_key, palette_prompt_key)
-            group by attribute_key order by attribute_key
+            from was full join is_now using (attribute, palette_seed)
+            group by attribute order by cast(attribute as integer)
         """).fetchall()
     return np.array(rows)[:, 0]
 

@@ -9,11 +9,9 @@ from jinja2 import Environment
 PROJECT = Path(__file__).resolve().parents[1]
 MACROS = ("statistics.sql", "kept_tables.sql", "weighted_votes.sql")
 MODELS = (
-    "int_weight_steps",
     "int_vote_weights",
     "int_tag_strengths",
-    "int_weighted_winners",
-    "int_votes_with_winner",
+    "weighted_consensus",
     "int_weighted_vote_contingency",
 )
 """In the order in which they read each other."""
@@ -32,7 +30,7 @@ def weigh(connection: duckdb.DuckDBPyConnection, **overrides: object) -> None:
         from (
             select
                 item::integer as palette_prompt_key, attribute::integer as attribute_key, model::integer as model_key,
-                tag::integer as canonical_tag_key, count(*)::integer as vote_count
+                (attribute - 1)::integer * 1000000 + tag::integer as canonical_tag_key, count(*)::integer as vote_count
             from votes
             group by all
         );
@@ -40,7 +38,12 @@ def weigh(connection: duckdb.DuckDBPyConnection, **overrides: object) -> None:
         select distinct palette_prompt_key, palette_prompt_key::varchar as palette_seed, 'v' as prompt_version
         from int_model_votes;
         create or replace table int_canonical_tags as
-        select distinct canonical_tag_key, canonical_tag_key as name_order from int_model_votes;
+        select distinct
+            canonical_tag_key,
+            attribute_key::varchar as attribute,
+            (canonical_tag_key % 1000000)::varchar as canonical_tag,
+            canonical_tag_key as name_order
+        from int_model_votes;
     """)
     for model in MODELS:
         connection.execute(f"create or replace table {model} as {sql_of(model, **overrides)}")

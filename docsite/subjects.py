@@ -11,6 +11,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from common.command import guarded
+
 PAGE = Path("docs/architecture.md")
 PICTURE = re.compile(r"```mermaid\n.*?```\n", re.DOTALL)
 Refs = Counter[tuple[str, str]]
@@ -60,10 +62,12 @@ def _in_order(subjects: set[str], refs: Refs) -> list[str]:
     return order
 
 
-def _main() -> None:
-    manifest = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+def main(arguments: list[str]) -> int:
+    """Write the picture made from a manifest into the page, and return 0."""
+    manifest = json.loads(Path(arguments[0]).read_text(encoding="utf-8"))
     PAGE.write_text(with_picture(PAGE.read_text(encoding="utf-8"), manifest), encoding="utf-8")
+    return 0
 
 
 if __name__ == "__main__":
-    _main()
+    sys.exit(guarded("docsite.subjects", lambda: main(sys.argv[1:])))

@@ -7,11 +7,11 @@ select
     value_class,
     is_counted,
     count(*) as occurrences,
-    count(distinct result_id) as result_count,
+    count(distinct answer_id) as answer_count,
     list(distinct model order by model asc nulls last) filter (where model is not null) as models
 from (
     select
-        result_id collate c as result_id,
+        answer_id collate c as answer_id,
         attribute collate c as attribute,
         prompt_version collate c as prompt_version,
         model collate c as model,
@@ -27,7 +27,7 @@ group by all
 order by
     prompt_version asc nulls last,
     attribute asc nulls last,
-    result_count desc nulls last,
+    answer_count desc nulls last,
     tag asc nulls last,
     raw_value asc nulls last,
     value_class asc nulls last,

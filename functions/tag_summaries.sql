@@ -54,7 +54,7 @@ counted as (
 
     select
         palette_key,
-        attribute,
+        attribute collate c as attribute,
         unnest(tags, recursive := true) -- noqa: AL03
     from one_by_one
 
@@ -65,8 +65,8 @@ summed as (
     select
         palette_key,
         attribute,
-        canonical_tag_key,
-        sum(result_count) as result_count
+        "key" collate c as canonical_tag,
+        sum("value") as answer_count
     from counted
     group by all
 
@@ -74,7 +74,11 @@ summed as (
 
 all_tags as (
 
-    select * from {{ bare(ref('int_canonical_tags')) }}
+    select
+        attribute collate c as attribute,
+        canonical_tag collate c as canonical_tag,
+        name_order
+    from {{ bare(ref('int_canonical_tags')) }}
 
 ),
 
@@ -83,10 +87,10 @@ in_order as (
     select
         summed.palette_key,
         summed.attribute,
-        {{ tags_in_order('summed.canonical_tag_key', 'summed.result_count', 'all_tags.name_order') }} as tags
+        {{ ranked_tags('summed.canonical_tag', 'summed.answer_count', 'all_tags.name_order') }} as tags
     from summed
     inner join all_tags
-        on summed.canonical_tag_key = all_tags.canonical_tag_key
+        on summed.attribute = all_tags.attribute and summed.canonical_tag = all_tags.canonical_tag
     group by all
 
 ),
@@ -107,23 +111,15 @@ side_by_side as (
     from in_order
     group by palette_key
 
-),
-
-tag_names as (
-
-    select list(canonical_tag order by canonical_tag_key asc nulls last) as tag_names
-    from all_tags
-
 )
 
 select
     answered.palette_seed as seed,
     answered.versions as "promptVersions",
     cast(answered.success_count as double) as "totalModels",
-    {{ consensus_columns('side_by_side', 'tag_names.tag_names') }},
+    {{ consensus_columns('side_by_side') }},
     coalesce(epoch_us(answered.last_success_at) / 1000, 0.0) as "updatedAt"
 from answered
 left join side_by_side -- noqa: ST11
     on answered.palette_key = side_by_side.palette_key
-cross join tag_names
 order by answered.palette_seed asc nulls last

@@ -5,7 +5,7 @@ select
     totals.canonical_tag,
     totals.tag_class,
     totals.occurrences,
-    totals.result_count,
+    totals.answer_count,
     totals.model_count,
     totals.palette_count
 from {{ bare(ref('tag_totals')) }} as totals
@@ -13,7 +13,7 @@ where
     totals.prompt_version is not distinct from cast(prompt_version as varchar) collate c
     and (attribute is null or totals.attribute = cast(attribute as varchar) collate c)
 order by
-    totals.result_count desc nulls last,
+    totals.answer_count desc nulls last,
     totals.attribute collate c asc nulls last,
     totals.tag collate c asc nulls last
 limit n

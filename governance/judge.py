@@ -28,7 +28,7 @@ class Breach:
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule, how to fix what breaks it, how many things were looked at, and what breaks it."""
+    """A rule, how to fix a breach, how many things were looked at, and what breaks it."""
 
     check: str
     says: str

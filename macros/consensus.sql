@@ -6,34 +6,30 @@
 {% endmacro %}
 
 
-{#
-    Sorting a list afterwards takes a fifth of what `list(… order by …)` takes. `order_among_equals` may be the rank itself.
-#}
-{% macro tags_in_order(canonical_tag_key, result_count, order_among_equals) -%}
+{# Sorting a list afterwards takes a fifth of what `list(… order by …)` takes. `order_among_equals` may be the rank itself. #}
+{% macro ranked_tags(canonical_tag, answer_count, order_among_equals) -%}
     list_transform(
         list_sort(
             list(struct_pack(
-                negated_count := cast(-{{ result_count }} as integer),
+                negated_count := cast(-{{ answer_count }} as integer),
                 order_among_equals := cast({{ order_among_equals }} as integer),
-                canonical_tag_key := {{ canonical_tag_key }}
+                canonical_tag := {{ canonical_tag }}
             )),
             'asc',
             'nulls last'
         ),
-        lambda counted: struct_pack(
-            canonical_tag_key := counted.canonical_tag_key, result_count := -counted.negated_count
-        )
+        lambda counted: struct_pack(key := counted.canonical_tag, value := cast(-counted.negated_count as double))
     )
 {%- endmacro %}
 
 
 {% macro what_ranks_agree_on() -%}
     min(canonical_tag_key) filter (where rank = 1) as winner_key,
-    max(result_count) filter (where rank = 1) as votes,
-    coalesce(max(result_count) filter (where rank = 2), 0) as runner_up_votes,
+    max(answer_count) filter (where rank = 1) as winner_answer_count,
+    coalesce(max(answer_count) filter (where rank = 2), 0) as runner_up_answer_count,
     max(vote_parts) filter (where rank = 1) as vote_parts,
     count(*) as tag_count,
-    {{ entropy_of('result_count') }} as entropy
+    {{ entropy_of('answer_count') }} as entropy
 {%- endmacro %}
 
 
@@ -68,16 +64,11 @@
 {%- endmacro %}
 
 
-{% macro consensus_columns(lists, names) -%}
+{% macro consensus_columns(lists) -%}
     {%- for part, attributes in published_attributes().items() %}
     {
         {%- for attribute in attributes %}
-        '{{ attribute }}': list_transform(
-            coalesce({{ lists }}.{{ attribute }}, []),
-            lambda counted: struct_pack(
-                key := {{ names }}[counted.canonical_tag_key], value := cast(counted.result_count as double)
-            )
-        ){{ ',' if not loop.last }}
+        '{{ attribute }}': coalesce({{ lists }}.{{ attribute }}, []){{ ',' if not loop.last }}
         {%- endfor %}
     } as {{ part }}{{ ',' if not loop.last }}
     {%- endfor %}

@@ -1,6 +1,7 @@
 {#
-    Incremental models keep their rows. A row is never mended: its key says what it was made from, what changes gets a key that
-    was never given before, and so a build drops the rows whose key is gone and makes those with greater keys than it has.
+    Incremental models keep their rows. A row is never changed in place: its key says what it was made from, what changes gets a
+    key that was never given before. So a build deletes the rows whose key no longer stands, and inserts those with a key that is
+    not there. It looks at what stands, so what it costs doesn't grow with the number of builds before it.
     See docs/decisions/0023-builds-by-change.md.
 #}
 {% macro delete_orphans(keys, standing) %}
@@ -15,52 +16,19 @@
 {% endmacro %}
 
 
-{#
-    The same for a key that is given in turn: `gone` has the few numbers that stand no more. A million at a time, for DuckDB then has
-    an array to look them up in, which takes half the time of a hash table, and passes over the rows of the others.
-#}
-{% macro delete_retired_keys(key, gone) %}
-    {% if is_incremental() %}
-        {% set million = 1000000 %}
-        {% for first in range(0, high_water_mark(key) | int + 1, million) %}
-            delete from {{ this }}
-            where {{ key }} in (
-                select gone.number
-                from {{ gone }} as gone (number)
-                where gone.number between {{ first }} and {{ first + million - 1 }}
-            );
-        {% endfor %}
-    {% endif %}
-{% endmacro %}
-
-
-{# The gaps between those that stand: the last row is there to end the last gap. #}
-{% macro retired_keys(key, standing) %}
-    select cast(unnest(range(number_before + 1, number)) as integer) as {{ key }}
-    from (
-        select
-            number,
-            lag(number, 1, 0) over (order by number asc nulls last) as number_before
-        from (
-            select {{ key }} as number from {{ standing }}
-            union all
-            select greatest({{ last_key_given(standing.identifier) }}, max({{ key }})) + 1 from {{ standing }}
-        )
-    )
-    where number > number_before + 1
-{% endmacro %}
-
-
 {# After `from`: leaves out the rows whose keys an incremental model has already. #}
 {% macro exclude_existing(rows, keys) %}
     {% if is_incremental() %}
-        anti join {{ this }} as kept
-            on {% for key in keys %}{{ rows }}.{{ key }} is not distinct from kept.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
+        anti join {{ this }} as existing
+            on {% for key in keys %}{{ rows }}.{{ key }} is not distinct from existing.{{ key }}{{ ' and ' if not loop.last }}{% endfor %}
     {% endif %}
 {% endmacro %}
 
 
-{# A number, not a subquery: so DuckDB skips what it need not read. Rows that are dropped after this was asked do no harm. #}
+{#
+    The same for keys that are given in turn: what is new is above it. A number, not a subquery: so DuckDB skips what it need not
+    read. Rows that are deleted after this was asked do no harm.
+#}
 {% macro high_water_mark(key) -%}
     {%- if execute and is_incremental() -%}
         {{- run_query('select coalesce(max(' ~ key ~ '), 0) from ' ~ this).columns[0].values()[0] -}}
@@ -70,24 +38,12 @@
 {%- endmacro %}
 
 
-{# It may be greater than any that stands: other tables may still have the rows of keys that are gone. #}
-{% macro last_key_given(name) -%}
-    {%- set node = 'model.' ~ project_name ~ '.' ~ name -%}
-    {%- if execute and existing_relation(graph.nodes[node]) -%}
-        {{- run_query("select coalesce(max(last_key), 0) from raw.model_state where node = '" ~ node ~ "'").columns[0].values()[0] -}}
+{# May be greater than any key that stands: where a build broke off, other tables still have the rows of keys that no longer do. #}
+{% macro last_key_given() -%}
+    {%- if execute and is_incremental() -%}
+        {{- run_query("select coalesce(max(last_key), 0) from raw.model_state where node = '" ~ model.unique_id ~ "'").columns[0].values()[0] -}}
     {%- else -%}
         0
-    {%- endif -%}
-{%- endmacro %}
-
-
-{# Not by `ref`: for a model that comes before the one whose rows it looks at. #}
-{% macro existing_rows(name, columns) -%}
-    {%- set model = graph.nodes['model.' ~ project_name ~ '.' ~ name] if execute -%}
-    {%- if execute and existing_relation(model) -%}
-        select {{ columns | join(', ') }} from {{ existing_relation(model) }}
-    {%- else -%}
-        select {% for column in columns %}null as {{ column }}{{ ', ' if not loop.last }}{% endfor %} where false
     {%- endif -%}
 {%- endmacro %}
 
@@ -111,8 +67,8 @@
 {% macro runs_to_read(source) -%}
     {%- if execute and is_incremental() -%}
         {%- set runs = run_query(
-            'select _run_id from ' ~ runs_of(source) ~ ' as runs anti join ' ~ this ~ ' as kept'
-            ~ ' on runs._run_id = kept._run_id and runs.first_ordinal = kept.first_ordinal'
+            'select _run_id from ' ~ runs_of(source) ~ ' as runs anti join ' ~ this ~ ' as existing'
+            ~ ' on runs._run_id = existing._run_id and runs.first_ordinal = existing.first_ordinal'
         ).columns[0].values() -%}
         '{{ runs | join("', '") }}'
     {%- else -%}
@@ -122,7 +78,7 @@
 
 
 {#
-    Before a build: what was made by other code, from other seeds, or from a table that was since made anew, is dropped, and so
+    Before a build: what was made by other code, from other seeds, or from a table that was since made from scratch, is dropped, and so
     made in full. `raw.model_state` says what each model was last made by. It is written in `record_model_state`, when the
     models are there; what a build leaves undone is made in full by the next.
 #}

@@ -6,14 +6,3 @@
         else list_unique({{ list }}) < len({{ list }})
     end
 {%- endmacro %}
-
-
-{# Most lists are short, and a list that is written down takes a quarter of the time of one that `range` makes. #}
-{% macro places_in(list) -%}
-    case len({{ list }})
-        {%- for length in range(1, 9) %}
-        when {{ length }} then {{ range(length) | list }}
-        {%- endfor %}
-        else range(len({{ list }}))
-    end
-{%- endmacro %}

@@ -1,7 +1,7 @@
 {#
     The weighted consensus: one weight a model and attribute (Bayesian weighted average, after Li, Rubinstein and Cohn, WWW 2019).
     A model's vote counts by how near its votes have been to the consensus, and the consensus is the mean of the votes by their
-    weights; each is estimated from the other until neither changes. See docs/decisions/0025-weights-instead-of-em.md.
+    weights; each is estimated from the other until neither changes. See docs/decisions/0020-weighted-consensus.md.
 
     `votes`: a row an item, attribute, model and tag, with `voter_share`, the part of the model's answers that said the tag.
     `scores`: a row an item and tag that was said of it. A tag that was not said of it has the score `tag_mean * unsaid_part`.

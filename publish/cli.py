@@ -46,7 +46,7 @@ Writes <publish-dir>/<build_id>/ and makes it the current release in one step:
 
 Readers open <publish-dir>/current/…; what they have open they keep. The last 3 releases stay (--keep).
 A build that failed, a partial build, and one that a newer run has overtaken are refused, with what is the matter.
-So is one in which a table that counts documents (palettes, tag_results, palette_tag_consensus) has lost more than a
+So is one in which a table that counts documents (palettes, answers, palette_tag_consensus) has lost more than a
 third of its rows since the last release, and more than 100 of them or more than 90 %, unless that many documents were
 deleted. --allow-shrink TABLE says that it is meant; manifest.json records it.
 

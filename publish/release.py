@@ -30,8 +30,8 @@ PROJECT = Path(__file__).parents[1]
 COUNTS = """
     select
         (select count(*) from palettes) as palettes,
-        (select count(*) from tag_results) as results,
-        (select count(*) from tag_results where status = 'success') as counted_results
+        (select count(*) from answers) as results,
+        (select count(*) from answers where status = 'success') as counted_results
 """
 
 

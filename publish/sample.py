@@ -23,7 +23,7 @@ _ID = re.compile(rb'"_id":"([^"]+)"')
 _QUERY = """
     select
         exists (from palettes where palette_id in (select unnest($palettes)))
-        or exists (from tag_results where result_id in (select unnest($palette_tags)))
+        or exists (from answers where answer_id in (select unnest($palette_tags)))
 """
 
 

@@ -20,26 +20,26 @@ EXAMPLE = """
     select palette_seed, prompt_version, success_count
     from internal.int_palette_prompts
     left join (
-        select palette_seed, prompt_version, sum(result_count) as votes
+        select palette_seed, prompt_version, sum(answer_count) as votes
         from tag_frequencies where tag = '凉' and canonical_tag <> tag group by all
     ) using (palette_seed, prompt_version)
     order by coalesce(votes, 0) desc, success_count desc, palette_seed, prompt_version
     limit 1
 """
 TOP_TAGS = """
-    select frequencies.attribute, frequencies.canonical_tag, frequencies.result_count,
-        list(said.tag || ' ' || said.result_count order by said.result_count desc, said.tag)
+    select frequencies.attribute, frequencies.canonical_tag, frequencies.answer_count,
+        list(said.tag || ' ' || said.answer_count order by said.answer_count desc, said.tag)
             filter (where said.tag <> frequencies.canonical_tag) as other_words
     from canonical_tag_frequencies as frequencies
     join tag_frequencies as said using (palette_seed, prompt_version, attribute, canonical_tag)
     where palette_seed = ? and prompt_version = ? and frequencies.is_published and frequencies.rank <= 3
-    group by frequencies.attribute, frequencies.canonical_tag, frequencies.result_count, frequencies.rank
+    group by frequencies.attribute, frequencies.canonical_tag, frequencies.answer_count, frequencies.rank
     order by frequencies.attribute, frequencies.rank
 """
 SET_ASIDE = {
     "not_text": "numbers, booleans, objects and nulls",
     "empty": "nothing but white space",
-    "surplus": "more than the one value asked for",
+    "extra": "more than the one value asked for",
     "fragment": "pieces of broken JSON (counted, not published)",
     "too_long": "over 100 characters (counted, not published)",
 }
@@ -61,8 +61,8 @@ def main() -> int:
 
 
 def _print(console: Console, warehouse: duckdb.DuckDBPyConnection, path: Path) -> None:
-    palettes, tagged = _row(warehouse, "select count(*), count(*) filter (where result_count > 0) from palettes")
-    answers, success = _row(warehouse, "select count(*), count(*) filter (where status = 'success') from tag_results")
+    palettes, tagged = _row(warehouse, "select count(*), count(*) filter (where answer_count > 0) from palettes")
+    answers, success = _row(warehouse, "select count(*), count(*) filter (where status = 'success') from answers")
     said, counted = _row(warehouse, "select count(*), count(*) filter (where is_counted) from tag_values")
     console.print(f"{palettes:,} palettes, {tagged:,} of them tagged; {answers:,} answers, {success:,} of them count")
     console.print(f"{said:,} values said, {counted:,} of them counted")

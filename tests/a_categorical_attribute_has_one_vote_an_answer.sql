@@ -2,7 +2,7 @@ select
     frequencies.palette_seed,
     frequencies.prompt_version,
     frequencies.attribute,
-    sum(frequencies.result_count) as votes,
+    sum(frequencies.answer_count) as votes,
     min(palette_prompts.success_count) as answers
 from {{ ref('tag_frequencies') }} as frequencies
 inner join {{ ref('int_palette_prompts') }} as palette_prompts
@@ -12,4 +12,4 @@ inner join {{ ref('int_palette_prompts') }} as palette_prompts
 inner join {{ ref('attributes') }} as attributes
     on frequencies.attribute = attributes.attribute and attributes.kind = 'categorical'
 group by all
-having sum(frequencies.result_count) > min(palette_prompts.success_count)
+having sum(frequencies.answer_count) > min(palette_prompts.success_count)

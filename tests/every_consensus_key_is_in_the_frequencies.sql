@@ -39,7 +39,7 @@ frequencies as (
         palette_seed,
         prompt_version,
         count(*) as key_count,
-        sum(hash(attribute, canonical_tag, cast(result_count as double))) as fingerprint
+        sum(hash(attribute, canonical_tag, cast(answer_count as double))) as fingerprint
     from {{ ref('canonical_tag_frequencies') }}
     where is_published
     group by all

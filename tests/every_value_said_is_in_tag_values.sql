@@ -4,12 +4,12 @@ with
 
 sampled as (
 
-    select result_id
-    from {{ ref('int_tag_results') }}
+    select answer_id
+    from {{ ref('int_answers') }}
     where
         status = 'success'
-        and hash(result_id) % (
-            select cast(greatest(count(*) // 10000, 1) as ubigint) from {{ ref('int_tag_results') }}
+        and hash(answer_id) % (
+            select cast(greatest(count(*) // 10000, 1) as ubigint) from {{ ref('int_answers') }}
         ) = 0
 
 ),
@@ -17,20 +17,20 @@ sampled as (
 landed as materialized (
 
     select
-        sampled.result_id,
+        sampled.answer_id,
         {{ readable_json('source.document') }} as document
     from {{ source('raw', 'palette_tags') }} as source
     inner join {{ ref('stg_convex__palette_tag_versions') }} as versions
         on source._ordinal = versions._ordinal
     inner join sampled
-        on source._id = sampled.result_id
+        on source._id = sampled.answer_id
 
 ),
 
 answers as (
 
     select
-        result_id,
+        answer_id,
         json_extract(document, '$.tags') as tags
     from landed
     where list_unique(json_keys(document, '$.tags')) = len(json_keys(document, '$.tags'))
@@ -40,7 +40,7 @@ answers as (
 nodes as (
 
     select
-        answers.result_id,
+        answers.answer_id,
         regexp_extract(node.fullkey, '^\$\.(\w+)(\[\d+\])*$', 1) as attribute,
         cast(node.value as varchar) as json_text
     from answers, json_tree(answers.tags) as node
@@ -51,7 +51,7 @@ nodes as (
 said as (
 
     select
-        nodes.result_id,
+        nodes.answer_id,
         nodes.attribute,
         count(*) as value_count,
         sum(hash(nodes.json_text)) as fingerprint
@@ -65,12 +65,12 @@ said as (
 in_tag_values as (
 
     select
-        result_id,
+        answer_id,
         attribute,
         count(*) as value_count,
         sum(hash(if(value_class = 'not_text', raw_value, cast(to_json(raw_value) as varchar)))) as fingerprint
     from {{ ref('tag_values') }}
-    where result_id in (select result_id from answers)
+    where answer_id in (select answer_id from answers)
     group by all
 
 )
@@ -80,7 +80,7 @@ select
     in_tag_values.*
 from said
 full join in_tag_values
-    on said.result_id = in_tag_values.result_id and said.attribute = in_tag_values.attribute
+    on said.answer_id = in_tag_values.answer_id and said.attribute = in_tag_values.attribute
 where
     not coalesce(
         said.value_count = in_tag_values.value_count and said.fingerprint = in_tag_values.fingerprint, false

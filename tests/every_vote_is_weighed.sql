@@ -3,13 +3,15 @@ with
 votes as (
 
     select
-        votes.attribute_key,
-        votes.canonical_tag_key,
+        tags.attribute_key,
+        tags.canonical_tag_key,
         count(*) as vote_count
-    from {{ ref('int_votes') }} as votes
-    inner join {{ ref('int_answers') }} as answers
-        on votes.result_key = answers.result_key
-    where answers.model_key is not null
+    from {{ ref('int_tag_values') }} as tag_values
+    inner join {{ ref('int_tags') }} as tags
+        on tag_values.tag_key = tags.tag_key
+    inner join {{ ref('int_counted_answers') }} as answers
+        on tag_values.answer_key = answers.answer_key
+    where tags.is_categorical and tags.is_publishable and tag_values.is_counted and answers.model_key is not null
     group by all
 
 ),

@@ -7,7 +7,7 @@ counts as (
         prompt_version,
         attribute,
         tag,
-        result_count
+        answer_count
     from {{ ref('tag_frequencies') }}
     union all
     select
@@ -15,7 +15,7 @@ counts as (
         prompt_version,
         attribute,
         canonical_tag,
-        result_count
+        answer_count
     from {{ ref('canonical_tag_frequencies') }}
 
 )
@@ -28,4 +28,4 @@ left join {{ ref('int_palette_prompts') }} as palette_prompts
     on
         counts.palette_seed = palette_prompts.palette_seed
         and counts.prompt_version = palette_prompts.prompt_version
-where not coalesce(counts.result_count <= palette_prompts.success_count, false)
+where not coalesce(counts.answer_count <= palette_prompts.success_count, false)

@@ -9,7 +9,7 @@ changes as (
         _ordinal - _seq as first_ordinal,
         _ordinal,
         _op,
-        _id as result_id,
+        _id as answer_id,
         hash({{ readable_json('document') }}) as document_hash
     from {{ source('raw', 'palette_tags') }}
     {% if is_incremental() %}
@@ -23,7 +23,7 @@ select
     first_ordinal,
     max(_ordinal) as _ordinal,
     max_by(_op, _ordinal) as _op,
-    result_id,
+    answer_id,
     max_by(document_hash, _ordinal) as document_hash
 from changes
-group by _run_id, first_ordinal, result_id
+group by _run_id, first_ordinal, answer_id

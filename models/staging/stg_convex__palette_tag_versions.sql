@@ -22,7 +22,7 @@ first_run as (
 later as (
 
     select
-        standing.result_id,
+        standing.answer_id,
         standing.first_ordinal
     from standing
     inner join first_run
@@ -35,5 +35,5 @@ select
     standing.document_hash
 from standing
 anti join later
-    on standing.result_id = later.result_id and standing.first_ordinal < later.first_ordinal
+    on standing.answer_id = later.answer_id and standing.first_ordinal < later.first_ordinal
 where standing._op = 'upsert'

@@ -32,4 +32,4 @@ typed as (
 
 )
 
-select * rename (_id as result_id) from typed
+select * rename (_id as answer_id) from typed

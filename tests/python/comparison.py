@@ -9,7 +9,18 @@ from warehouse import PROJECT, Warehouse
 
 RULES = Rules(Seeds.from_csv(PROJECT / "seeds"))
 BY_MODEL = ["model_total", "mean_model_share", "share_lower_bound"]
-WINNER = ["winner", "votes", "total", "share", "margin", "is_tie", "tag_count", "entropy", "effective_tags", *BY_MODEL]
+WINNER = [
+    "winner",
+    "winner_answer_count",
+    "answer_total",
+    "share",
+    "margin",
+    "is_tie",
+    "tag_count",
+    "entropy",
+    "effective_tags",
+    *BY_MODEL,
+]
 
 
 def assert_counted_by_the_rules(warehouse: Warehouse, documents: list[str]) -> None:
@@ -21,19 +32,19 @@ def assert_counted_by_the_rules(warehouse: Warehouse, documents: list[str]) -> N
         (
             "tag_frequencies",
             [*seed_version, "attribute", "tag"],
-            ["occurrences", "result_count", "model_count", "share", "rank"],
+            ["occurrences", "answer_count", "model_count", "share", "rank"],
             RULES.frequencies(documents),
         ),
         (
             "canonical_tag_frequencies",
             [*seed_version, "attribute", "canonical_tag"],
-            ["occurrences", "result_count", "model_count", "share", *BY_MODEL],
+            ["occurrences", "answer_count", "model_count", "share", *BY_MODEL],
             RULES.canonical_frequencies(documents),
         ),
         (
             "tag_totals",
             ["prompt_version", "attribute", "tag"],
-            ["occurrences", "result_count", "model_count", "palette_count"],
+            ["occurrences", "answer_count", "model_count", "palette_count"],
             RULES.totals(documents),
         ),
         (
@@ -51,7 +62,7 @@ def assert_counted_by_the_rules(warehouse: Warehouse, documents: list[str]) -> N
         (
             "palette_tag_ranking",
             ["palette_seed", "attribute", "canonical_tag"],
-            ["result_count", "total", "share", *BY_MODEL],
+            ["answer_count", "answer_total", "share", *BY_MODEL],
             RULES.palette_tag_ranking(documents),
         ),
         (
@@ -84,10 +95,10 @@ def assert_equal_rows(table: str, found: dict[Any, dict[str, Any]], expected: di
 
 
 def assert_same_results(warehouse: Warehouse, documents: list[str]) -> None:
-    found = rows_by_key(warehouse, "tag_results", ["result_id"], ["status", "palette_seed", "prompt_version", "model"])
+    found = rows_by_key(warehouse, "answers", ["answer_id"], ["status", "palette_seed", "prompt_version", "model"])
     parsed = [parse_document(document) for document in documents]
     expected = {
-        (one.result_id,): {
+        (one.answer_id,): {
             "status": one.status,
             "palette_seed": one.seed,
             "prompt_version": one.prompt_version,
@@ -97,19 +108,19 @@ def assert_same_results(warehouse: Warehouse, documents: list[str]) -> None:
     }
     assert found == expected
     unknown = {(key,) for document in documents for key in RULES.unknown_attributes(document)}
-    assert set(warehouse.rows("select distinct tag_key from unexpected_tag_keys where problem = 'unknown'")) == unknown
+    assert set(warehouse.rows("select distinct json_key from unexpected_keys where problem = 'unknown'")) == unknown
 
 
 def assert_same_values(warehouse: Warehouse, documents: list[str]) -> None:
     found = rows_by_key(
         warehouse,
         "tag_values",
-        ["result_id", "attribute", "value_index"],
+        ["answer_id", "attribute", "value_index"],
         ["raw_value", "tag", "canonical_tag", "value_class", "is_counted"],
     )
     expected = {}
     for value in (value for document in documents for value in RULES.values(document)):
-        key = (value.result_id, value.attribute, value.value_index)
+        key = (value.answer_id, value.attribute, value.value_index)
         expected[key] = {
             "raw_value": value.raw_value,
             "tag": value.tag,

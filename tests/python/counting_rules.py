@@ -39,7 +39,7 @@ WHITE_SPACE = frozenset(
 
 MAX_TAG_LENGTH = 100
 MAX_NFC_LENGTH = 1000
-NOT_COUNTED = frozenset({"not_text", "empty", "surplus"})
+NOT_COUNTED = frozenset({"not_text", "empty", "extra"})
 NOT_PUBLISHED = frozenset({"fragment", "too_long"})
 
 # A piece of JSON, once the spaces are taken out: a closing quote before `:` or `,`, or one of those before `"`.
@@ -142,7 +142,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 class Document:
     """What counting needs of one `palette_tags` document."""
 
-    result_id: str
+    answer_id: str
     seed: str | None
     prompt_version: str | None
     model: str | None
@@ -181,7 +181,7 @@ def parse_document(text: str) -> Document:
     fields = parse_json(text)
     tags = fields.get("tags")
     return Document(
-        result_id=fields["_id"],
+        answer_id=fields["_id"],
         seed=_string_or_none(fields.get("seed")),
         prompt_version=_string_or_none(fields.get("promptVersion")),
         model=_string_or_none(fields.get("model")),
@@ -221,7 +221,7 @@ def flatten(value: Any) -> list[Any]:
 class Value:
     """One value said of one attribute in one document."""
 
-    result_id: str
+    answer_id: str
     seed: str | None
     prompt_version: str | None
     model: str | None
@@ -271,7 +271,7 @@ class Rules:
         tag = None if raw_value is None else clean_tag(raw_value)
         value_class = self.classify(attribute, tag, has_voted)
         return Value(
-            result_id=document.result_id,
+            answer_id=document.answer_id,
             seed=document.seed,
             prompt_version=document.prompt_version,
             model=document.model,
@@ -300,7 +300,7 @@ class Rules:
         if tag == "":
             return "empty"
         if kind == "categorical" and has_voted:
-            return "surplus"
+            return "extra"
         if closed and (attribute, tag) in self.seeds.vocabulary:
             return "allowed"
         if self.canonical_tag(attribute, tag) != tag:
@@ -337,7 +337,7 @@ class Rules:
         for document in map(parse_document, documents):
             answers[document.group].append(document)
         for value in self.counted_values(documents):
-            said_by[value.seed, value.prompt_version, value.attribute, value.canonical_tag].add(value.result_id)
+            said_by[value.seed, value.prompt_version, value.attribute, value.canonical_tag].add(value.answer_id)
         return {key: row | model_shares(said_by[key], answers[key[:2]]) for key, row in rows.items()}
 
     def _ranked_frequencies(
@@ -349,7 +349,7 @@ class Rules:
             lambda value: (value.seed, value.prompt_version, value.attribute, tag_of(value)),
         )
         for (seed, prompt_version, _, _), row in rows.items():
-            row["share"] = row["result_count"] / total[seed, prompt_version]
+            row["share"] = row["answer_count"] / total[seed, prompt_version]
             del row["palette_count"]
         add_ranks(rows)
         return rows
@@ -371,7 +371,7 @@ class Rules:
         )
         lists = defaultdict(list)
         for (seed, prompt_version, attribute, canonical_tag), row in rows.items():
-            lists[seed, prompt_version, attribute].append({"key": canonical_tag, "value": row["result_count"]})
+            lists[seed, prompt_version, attribute].append({"key": canonical_tag, "value": row["answer_count"]})
         return {
             key: sorted(entries, key=lambda entry: (-entry["value"], entry["key"])) for key, entries in lists.items()
         }
@@ -403,7 +403,11 @@ class Rules:
     def palette_tag_ranking(self, documents: list[str]) -> dict[tuple[str, str, str], Row]:
         """Say who said each published tag of a palette, over all prompt versions."""
         return {
-            (*key, tag): {"result_count": len(said_by), "total": len(answers), "share": len(said_by) / len(answers)}
+            (*key, tag): {
+                "answer_count": len(said_by),
+                "answer_total": len(answers),
+                "share": len(said_by) / len(answers),
+            }
             | model_shares(said_by, answers)
             for key, (answers, tags) in self._published(documents, lambda one: (one.seed,)).items()
             for tag, said_by in tags.items()
@@ -425,7 +429,7 @@ class Rules:
                 answers[group_of(document)].append(document)
         tags: dict[Any, dict[Any, set[str]]] = defaultdict(lambda: defaultdict(set))
         for value in self.published_values(documents):
-            tags[*group_of(value), value.attribute][value.canonical_tag].add(value.result_id)
+            tags[*group_of(value), value.attribute][value.canonical_tag].add(value.answer_id)
         return {key: (answers[key[:-1]], dict(said)) for key, said in tags.items()}
 
     def allowed_tags(self, attribute: str) -> int | None:
@@ -453,7 +457,7 @@ def count(values: Iterable[Value], key_of: Callable[[Value], Any]) -> dict[Any, 
     return {
         key: {
             "occurrences": len(same),
-            "result_count": len({value.result_id for value in same}),
+            "answer_count": len({value.answer_id for value in same}),
             "model_count": len({value.model for value in same if value.model is not None}),
             "palette_count": len({value.seed for value in same}),
         }
@@ -464,7 +468,7 @@ def count(values: Iterable[Value], key_of: Callable[[Value], Any]) -> dict[Any, 
 def add_ranks(rows: dict[tuple[str, str, str, str], Row]) -> None:
     """Number the tags of each (seed, promptVersion, attribute) from 1: most documents first, then by code point."""
     last_rank: dict[tuple[str, str, str], int] = defaultdict(int)
-    for key in sorted(rows, key=lambda key: (-rows[key]["result_count"], key[3])):
+    for key in sorted(rows, key=lambda key: (-rows[key]["answer_count"], key[3])):
         last_rank[key[:3]] += 1
         rows[key]["rank"] = last_rank[key[:3]]
 
@@ -477,8 +481,8 @@ def agreement(answers: list[Document], tags: dict[str, set[str]], allowed: int |
     spread = entropy([len(said_by) for said_by in tags.values()])
     return {
         "winner": winner,
-        "votes": votes,
-        "total": total,
+        "winner_answer_count": votes,
+        "answer_total": total,
         "share": votes / total,
         "margin": (votes - runner_up) / total,
         "is_tie": votes == runner_up,
@@ -499,7 +503,7 @@ def model_shares(said_by: set[str], answers: list[Document]) -> Row:
     own = defaultdict(list)
     for answer in answers:
         if answer.model is not None:
-            own[answer.model].append(answer.result_id in said_by)
+            own[answer.model].append(answer.answer_id in said_by)
     if not own:
         return {"model_total": 0, "mean_model_share": None, "share_lower_bound": None}
     mean = sum(Fraction(sum(said), len(said)) for said in own.values()) / len(own)

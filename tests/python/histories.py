@@ -28,53 +28,37 @@ from extract.documents import DOCUMENT_SCHEMA
 from extract.landing import LandingZone
 
 ALL_MODELS = ("build", *WITHOUT_TESTS)
-PARTS = ("+int_tag_values", "+int_text_counts", "+tag_frequencies", "+palette_tag_consensus", "+tag_totals")
+PARTS = ("+int_tag_values", "+int_tag_counts", "+tag_frequencies", "+palette_tag_consensus", "+tag_totals")
 """Each with all that it is made of, as one builds a part while one works on it."""
 
 QUERIES = {
-    "int_tag_results": "select * exclude (result_key) from int_tag_results",
-    "int_palette_prompts": "select * exclude (palette_prompt_key, palette_key, palette_state) from int_palette_prompts",
-    "int_answers": """
-        select result_id, versions.palette_seed, versions.prompt_version, bit_count(model_set), bit_length(model_set)
-        from int_answers
-        inner join int_tag_results using (result_key)
+    "int_answers": "select * exclude (answer_key) from int_answers",
+    "int_palette_prompts": """
+        select * exclude (palette_prompt_key, palette_key, palette_fingerprint)
+        from int_palette_prompts
+    """,
+    "int_counted_answers": """
+        select answer_id, versions.palette_seed, versions.prompt_version, bit_count(model_set), bit_length(model_set)
+        from int_counted_answers
+        inner join int_answers using (answer_key)
         inner join int_palette_prompts as versions using (palette_prompt_key)
     """,
     "int_palette_lists": """
         select * from tag_summaries((select list(distinct palette_seed) from int_palette_prompts))
     """,
-    "int_answer_repeats": """
-        select result_id, tags.attribute, tag, names.attribute, names.canonical_tag, repeats
-        from int_answer_repeats
-        inner join int_tag_results using (result_key)
-        left join int_tags as tags using (tag_key)
-        left join int_canonical_tags as names using (canonical_tag_key)
-    """,
-    "int_unmapped_values": """
-        select result_id, attribute, json_text
-        from int_unmapped_values
-        inner join int_tag_results using (result_key)
-        inner join int_tag_texts using (text_key)
-    """,
     "int_tag_repeats": """
         select palette_seed, prompt_version, tags.attribute, tag, names.attribute, names.canonical_tag, repeats
         from int_tag_repeats
         inner join int_palette_prompts using (palette_prompt_key)
-        left join int_tags as tags using (tag_key)
-        left join int_canonical_tags as names using (canonical_tag_key)
+        left join int_tags as tags on int_tag_repeats.tag_key = tags.tag_key
+        left join int_canonical_tags as names on int_tag_repeats.canonical_tag_key = names.canonical_tag_key
     """,
 }
 """What is compared: each table without its keys, or by what they stand for."""
 TELL_OF_BEFORE = (
-    "int_canonical_tag_keys",
     "int_canonical_tags",
-    "int_changed_results",
-    "int_retired_palette_prompts",
-    "int_retired_answers",
-    "int_model_prompt_keys",
+    "int_model_prompts",
     "int_models",
-    "int_tag_keys",
-    "int_tag_texts",
     "int_tags",
     "int_texts",
 )
@@ -84,9 +68,13 @@ VALUES, TEXTS = "models/intermediate/values/int_tag_values.sql", "models/interme
 FREQUENCIES = "models/marts/frequency/tag_frequencies.sql"
 EDITS = {
     "a macro": ("macros/clean_tag.sql", "{% macro max_tag_length() %}100", "{% macro max_tag_length() %}9"),
-    "what counts": (VALUES, "texts.is_countable\n", "texts.is_countable and tag_values.value_index < 2\n"),
+    "what counts": (
+        VALUES,
+        "texts.is_countable and extra_values",
+        "texts.is_countable and answer_values.value_index < 2 and extra_values",
+    ),
     "what a text cleans to": (TEXTS, "{{ clean_tag('text') }}", "reverse({{ clean_tag('text') }})"),
-    "what is a view": (FREQUENCIES, "counts.result_count / ", "0.5 * counts.result_count / "),
+    "what is a view": (FREQUENCIES, "counts.answer_count / ", "0.5 * counts.answer_count / "),
 }
 """Edits of models, each as a file, what it says, and what it says then."""
 BROKEN = ("models/intermediate/counts/int_tag_counts.sql", "tags.name_order asc", "tags.no_such_column asc")

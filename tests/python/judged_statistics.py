@@ -1,6 +1,6 @@
 """Compares the statistics of a warehouse with what packages that others wrote make of the same answers.
 
-The judges begin with what each answer said (`tag_results`, `tag_values`), answer by answer and pair by pair, where the
+The judges begin with what each answer said (`answers`, `tag_values`), answer by answer and pair by pair, where the
 models only know sums.
 """
 

@@ -1,6 +1,6 @@
 """What each answer of a warehouse said, and what each model said first: where the judges of the statistics begin.
 
-None of it looks at a table of counts: only at answers (`tag_results`), at their values (`tag_values`) and at the seeds.
+None of it looks at a table of counts: only at answers (`answers`), at their values (`tag_values`) and at the seeds.
 """
 
 from collections import defaultdict
@@ -26,7 +26,7 @@ class Attribute(NamedTuple):
 class Answer:
     """An answer that counts, and the published canonical tags of each attribute in it."""
 
-    result_id: str
+    answer_id: str
     palette: str
     prompt_version: str
     provider: str | None
@@ -46,16 +46,16 @@ def read_attributes(warehouse: Warehouse) -> dict[str, Attribute]:
 def read_answers(warehouse: Warehouse) -> list[Answer]:
     """Read the answers that count and belong to a palette and a prompt version."""
     rows = warehouse.rows("""
-        select result_id, palette_seed, prompt_version, provider, model, analysis_index from tag_results
+        select answer_id, palette_seed, prompt_version, provider, model, analysis_index from answers
         where status = 'success' and palette_seed is not null and prompt_version is not null
-        order by result_id
+        order by answer_id
     """)
     answers = {row[0]: Answer(*row) for row in rows}
-    for result_id, attribute, tag in warehouse.rows("""
-        select result_id, attribute, canonical_tag from tag_values
+    for answer_id, attribute, tag in warehouse.rows("""
+        select answer_id, attribute, canonical_tag from tag_values
         where is_counted and value_class not in ('fragment', 'too_long')
     """):
-        answers[result_id].tags[attribute].add(tag)
+        answers[answer_id].tags[attribute].add(tag)
     return list(answers.values())
 
 
@@ -63,7 +63,7 @@ def read_predecessors(warehouse: Warehouse) -> dict[str, str | None]:
     """Name the version before each, by the oldest answers; one without an answer that counts comes before none."""
     rows = warehouse.rows("""
         select prompt_version, min(created_at), bool_or(status = 'success' and palette_seed is not null)
-        from tag_results where prompt_version is not null
+        from answers where prompt_version is not null
         group by prompt_version
     """)
     found: dict[str, str | None] = {}
@@ -88,7 +88,7 @@ def first_voices(answers: Iterable[Answer], attribute: str, is_categorical: bool
             model: first.tags[attribute]
             for model, own in grouped(same, "model").items()
             if model is not None
-            for first in [min(own, key=lambda one: (one.analysis_index is None, one.analysis_index, one.result_id))]
+            for first in [min(own, key=lambda one: (one.analysis_index is None, one.analysis_index, one.answer_id))]
             if first.tags[attribute] or not is_categorical
         }
         for palette, same in grouped(answers, "palette").items()

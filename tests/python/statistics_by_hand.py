@@ -126,8 +126,8 @@ def drift_of(tag: str, sides: Sides) -> Row:
     t_score, p_value, error = paired_t(differences)
     return {
         "shared_palette_count": len(sides),
-        "result_count": sum(tag in said for now, _ in sides.values() for said in now),
-        "previous_result_count": sum(tag in said for _, before in sides.values() for said in before),
+        "answer_count": sum(tag in said for now, _ in sides.values() for said in now),
+        "previous_answer_count": sum(tag in said for _, before in sides.values() for said in before),
         "share": mean([now for now, _ in shares]),
         "previous_share": mean([before for _, before in shares]),
         "share_change": mean(differences),

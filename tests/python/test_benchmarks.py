@@ -103,7 +103,7 @@ def test_the_reference_counts_usual_answers_by_the_rules(directory: Path, usual:
         (seed, version, ATTRIBUTES[number], entry["key"]): entry["value"]
         for seed, version, number, entries in rows
         for entry in entries
-    } == {key: row["result_count"] for key, row in RULES.frequencies(documents).items()}
+    } == {key: row["answer_count"] for key, row in RULES.frequencies(documents).items()}
 
 
 def _exported(number: int, tags: dict[str, Any]) -> str:

@@ -82,11 +82,11 @@ def _answer(name: str, palette: str, mood: str, model: str = "m") -> tuple[str, 
 
 
 KEYS_OF_STILL = """
-    select result_key, palette_prompt_key
-    from int_answers join int_tag_results using (result_key)
-    where result_id = 'still'
+    select answer_key, palette_prompt_key
+    from int_counted_answers join int_answers using (answer_key)
+    where answer_id = 'still'
 """
-MOODS = "select tag, sum(result_count) from tag_frequencies where attribute = 'mood' group by 1"
+MOODS = "select tag, sum(answer_count) from tag_frequencies where attribute = 'mood' group by 1"
 
 
 def test_a_build_after_a_sync_and_a_synonym_keeps_the_rest_and_says_what_a_build_of_everything_says(
@@ -101,7 +101,7 @@ def test_a_build_after_a_sync_and_a_synonym_keeps_the_rest_and_says_what_a_build
     project.add_synonym("mood", "serene", "calm")
     project.build()
     assert dict(project.kept.rows(MOODS)) == {"bold": 2, "sea": 10, "serene": 8}
-    meant = "select sum(result_count) from canonical_tag_frequencies where canonical_tag = 'calm'"
+    meant = "select sum(answer_count) from canonical_tag_frequencies where canonical_tag = 'calm'"
     assert project.kept.rows(meant) == [(8,)]
     assert project.kept.rows(KEYS_OF_STILL) == before != []
     assert project.difference() == {}
@@ -127,7 +127,7 @@ def test_what_comes_goes_changes_or_is_meant_otherwise_is_told_by_a_build_that_k
     project.build_and_kill(20)
     project.add_synonym("mood", "serene", "calm")
     project.build()
-    meant = "select sum(result_count) from canonical_tag_frequencies where canonical_tag = 'calm'"
+    meant = "select sum(answer_count) from canonical_tag_frequencies where canonical_tag = 'calm'"
     assert project.kept.rows(meant) == [(7,)]
     assert project.kept.rows(KEYS_OF_STILL) == before != []
     project.sync([_answer("still", "alone", "serene")])
@@ -137,7 +137,7 @@ def test_what_comes_goes_changes_or_is_meant_otherwise_is_told_by_a_build_that_k
     project.build()
     assert dict(project.kept.rows(MOODS)) == {"bold": 1, "sea": 2, "serene": 1}
     assert project.kept.rows(KEYS_OF_STILL) == before
-    project.build(*ALL_MODELS, "--full-refresh", "--select", "int_tag_results")
+    project.build(*ALL_MODELS, "--full-refresh", "--select", "int_answers")
     project.build()
     assert project.difference() == {}
 

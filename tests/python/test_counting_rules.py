@@ -156,7 +156,7 @@ def test_values_without_a_palette_or_a_prompt_are_listed_but_not_counted(field: 
 
 def test_a_document_without_a_model_counts_but_is_no_model() -> None:
     rows = RULES.frequencies([document(1, {"mood": "serene"}, model=None), document(2, {"mood": "serene"}, model=4)])
-    assert rows["p1", "v1", "mood", "serene"]["result_count"] == 2
+    assert rows["p1", "v1", "mood", "serene"]["answer_count"] == 2
     assert rows["p1", "v1", "mood", "serene"]["model_count"] == 0
 
 
@@ -316,26 +316,26 @@ def test_a_categorical_takes_the_first_value_that_is_not_empty() -> None:
         "not_text",
         "empty",
         "allowed",
-        "surplus",
+        "extra",
         "empty",
         "not_text",
-        "surplus",
+        "extra",
     ]
     assert [value.tag for value in values if value.is_counted] == ["warm"]
 
 
 def test_a_useless_first_vote_is_a_vote_all_the_same() -> None:
-    assert classes_of({"temperature": ["gradient", "warm"]}) == ["unwanted", "surplus"]
-    assert classes_of({"temperature": ["[", "warm"]}) == ["fragment", "surplus"]
+    assert classes_of({"temperature": ["gradient", "warm"]}) == ["unwanted", "extra"]
+    assert classes_of({"temperature": ["[", "warm"]}) == ["fragment", "extra"]
 
 
 def test_each_categorical_and_each_document_votes_for_itself() -> None:
     assert classes_of({"temperature": "warm", "contrast": "high"}) == ["allowed", "unmapped"]
     rows = RULES.frequencies([document(1, {"temperature": "warm"}), document(2, {"temperature": "warm"})])
-    assert rows["p1", "v1", "temperature", "warm"]["result_count"] == 2
+    assert rows["p1", "v1", "temperature", "warm"]["answer_count"] == 2
 
 
-def test_a_list_attribute_has_no_surplus() -> None:
+def test_a_list_attribute_has_no_extra_value() -> None:
     assert classes_of({"dominant_colors": ["blue", "blue"]}) == ["allowed", "allowed"]
 
 
@@ -377,8 +377,8 @@ def test_every_class_has_its_plain_case(attribute: str, tag: str, value_class: s
     [
         ("temperature", None, True, "not_text"),
         ("temperature", "", True, "empty"),
-        ("temperature", "warm", True, "surplus"),
-        ("temperature", "[", True, "surplus"),
+        ("temperature", "warm", True, "extra"),
+        ("temperature", "[", True, "extra"),
         # allowed before mapped, and before unwanted
         ("dominant_colors", "blue", False, "allowed"),
         ("harmony", "gradient", False, "allowed"),
@@ -459,10 +459,10 @@ COUNTED = [
 ]
 
 
-def frequency(occurrences: int, result_count: int, model_count: int, share: float, rank: int) -> dict[str, object]:
+def frequency(occurrences: int, answer_count: int, model_count: int, share: float, rank: int) -> dict[str, object]:
     return {
         "occurrences": occurrences,
-        "result_count": result_count,
+        "answer_count": answer_count,
         "model_count": model_count,
         "share": share,
         "rank": rank,
@@ -512,10 +512,10 @@ def test_every_attribute_has_its_own_ranks() -> None:
 
 def test_totals_count_by_prompt_and_over_all_prompts() -> None:
     rows = RULES.totals(COUNTED)
-    assert rows["v1", "style", "zen"] == {"occurrences": 2, "result_count": 2, "model_count": 1, "palette_count": 2}
-    assert rows["v2", "style", "zen"] == {"occurrences": 1, "result_count": 1, "model_count": 1, "palette_count": 1}
-    assert rows[None, "style", "zen"] == {"occurrences": 3, "result_count": 3, "model_count": 2, "palette_count": 2}
-    assert rows[None, "style", "[x"]["result_count"] == 1
+    assert rows["v1", "style", "zen"] == {"occurrences": 2, "answer_count": 2, "model_count": 1, "palette_count": 2}
+    assert rows["v2", "style", "zen"] == {"occurrences": 1, "answer_count": 1, "model_count": 1, "palette_count": 1}
+    assert rows[None, "style", "zen"] == {"occurrences": 3, "answer_count": 3, "model_count": 2, "palette_count": 2}
+    assert rows[None, "style", "[x"]["answer_count"] == 1
 
 
 # --- rule 7: consensus -----------------------------------------------------------------------------------------------
@@ -580,8 +580,8 @@ def test_attribute_consensus_names_the_winner_and_how_sure_it_is() -> None:
     spread = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25))
     assert rows["p1", "v1", "temperature"] == {
         "winner": "cool",
-        "votes": 3,
-        "total": 5,
+        "winner_answer_count": 3,
+        "answer_total": 5,
         "share": 0.6,
         "margin": 0.4,
         "is_tie": False,
@@ -629,7 +629,7 @@ def test_each_model_has_one_voice_and_a_model_without_a_name_none() -> None:
         for number, (model, tag) in enumerate(said)
     ]
     row = RULES.attribute_consensus(documents)["p1", "v1", "temperature"]
-    assert (row["winner"], row["votes"], row["total"], row["model_total"]) == ("warm", 4, 6, 3)
+    assert (row["winner"], row["winner_answer_count"], row["answer_total"], row["model_total"]) == ("warm", 4, 6, 3)
     assert row["mean_model_share"] == 0.555556  # of 2/3, 1 and 0
     assert row["share_lower_bound"] == wilson_lower_bound(3 * 0.555556, 3)
     nobody = RULES.attribute_consensus(documents[4:5])["p1", "v1", "temperature"]
@@ -766,7 +766,7 @@ def test_every_nasty_text_is_the_same_on_both_engines() -> None:
 
 @given(strategies.palette_tags_document(number=7, duplicate_keys=True))
 def test_a_drawn_document_is_json_with_its_own_id(text: str) -> None:
-    assert parse_document(text).result_id == "d0007"
+    assert parse_document(text).answer_id == "d0007"
     for value in RULES.values(text):
         assert (value.tag is None) == (value.value_class == "not_text")
 
@@ -778,12 +778,12 @@ def test_the_counts_of_any_documents_hold_together(documents: list[str]) -> None
     counted = RULES.counted_values(documents)
     frequencies = RULES.frequencies(documents)
     canonical = RULES.canonical_frequencies(documents)
-    assert len({parse_document(text).result_id for text in documents}) == len(documents)
+    assert len({parse_document(text).answer_id for text in documents}) == len(documents)
     assert sum(row["occurrences"] for row in frequencies.values()) == len(counted)
     assert sum(row["occurrences"] for row in canonical.values()) == len(counted)
     for (seed, prompt_version, attribute, _), row in frequencies.items():
-        assert row["model_count"] <= row["result_count"] <= min(row["occurrences"], total[seed, prompt_version])
-        assert canonical[seed, prompt_version, attribute, row["canonical_tag"]]["result_count"] >= row["result_count"]
+        assert row["model_count"] <= row["answer_count"] <= min(row["occurrences"], total[seed, prompt_version])
+        assert canonical[seed, prompt_version, attribute, row["canonical_tag"]]["answer_count"] >= row["answer_count"]
     for group, consensus in RULES.consensus(documents).items():
         assert consensus["totalModels"] == total[group]
         for entries in consensus["categorical"].values():

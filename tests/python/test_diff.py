@@ -58,7 +58,7 @@ def edited(messy: BuiltPlace, tmp_path_factory: pytest.TempPathFactory) -> Edite
     place = messy.copied(warehouse.directory)
     warehouse.database = place.database
     place.publish(warehouse.directory / "published")
-    unchanged = Edited(place, PublishedSets(warehouse.directory / "published").find(None), answers())
+    unchanged = Edited(place, Releases(warehouse.directory / "published").find(None), answers())
     assert unchanged.compare().differences == []
     assert unchanged.compare().notes == []
     warehouse.insert("synonyms", [*SYNONYM, "a test"])
@@ -97,7 +97,7 @@ def with_classes(rules: Rules, rows: dict[Any, dict[str, Any]]) -> dict[Any, dic
 def values(rules: Rules, documents: list[str]) -> dict[Any, dict[str, Any]]:
     names = ("raw_value", "tag", "canonical_tag", "value_class", "is_counted")
     return {
-        (one.result_id, one.attribute, one.value_index): {name: getattr(one, name) for name in names}
+        (one.answer_id, one.attribute, one.value_index): {name: getattr(one, name) for name in names}
         for document in documents
         for one in rules.values(document)
     }
@@ -111,7 +111,7 @@ def canonical(rules: Rules, documents: list[str]) -> dict[Any, dict[str, Any]]:
     def is_left_out(key: tuple[str, ...]) -> bool:
         return rules.classify(key[2], key[3]) in NOT_PUBLISHED
 
-    for key in sorted(rows, key=lambda key: (is_left_out(key), -rows[key]["result_count"], key[3])):
+    for key in sorted(rows, key=lambda key: (is_left_out(key), -rows[key]["answer_count"], key[3])):
         ranks[key[:3]] += 1
         rows[key]["rank"] = ranks[key[:3]]
     return rounded(rows)
@@ -163,7 +163,7 @@ MADE_OF_THEM = {
 def test_just_the_tables_differ_that_a_synonym_moves(comparison: Comparison) -> None:
     assert {one.name for one in comparison.differences} == EXPECTED.keys() | MADE_OF_THEM
     assert all(one.change == "changed" and one.aspects == [] for one in comparison.differences)
-    assert {"palettes", "tag_results", "unmapped_tags", "top_tags", "palette_tags"} <= set(comparison.unchanged)
+    assert {"palettes", "answers", "unmapped_tags", "top_tags", "palette_tags"} <= set(comparison.unchanged)
 
 
 @pytest.mark.parametrize("table", EXPECTED)
@@ -224,7 +224,7 @@ def test_columns_descriptions_nulls_views_functions_and_other_runs_are_told(edit
         if node["name"] == "palettes" and node["resource_type"] == "model":
             node["description"] = "One row per palette, told otherwise."
             node["columns"]["image_url"]["description"] = EVERYWHERE
-        if node["name"] in ("unexpected_tag_keys", "rejected_lines"):
+        if node["name"] in ("unexpected_keys", "rejected_lines"):
             node["access"] = "protected"
     (place.target / "manifest.json").write_text(json.dumps(manifest))
     with duckdb.connect(str(place.database)) as connection:
@@ -233,7 +233,7 @@ def test_columns_descriptions_nulls_views_functions_and_other_runs_are_told(edit
             alter table palettes alter image_url drop not null;
             alter table palettes drop column created_at;
             alter table palettes add column is_new boolean default true;
-            alter table palettes alter result_count type integer;
+            alter table palettes alter answer_count type integer;
             create or replace macro top_tags(n := 5) as table (select tag from tag_totals limit n);
             drop macro table palette_tags;
             create macro odd(x) as x + 1;
@@ -246,14 +246,14 @@ def test_columns_descriptions_nulls_views_functions_and_other_runs_are_told(edit
     assert {(one.name, one.before, one.after) for one in palettes.aspects if "description" not in one.name} == {
         ("column is_new", None, "BOOLEAN"),
         ("column created_at", "TIMESTAMP", None),
-        ("type of result_count", "BIGINT", "INTEGER"),
+        ("type of answer_count", "BIGINT", "INTEGER"),
     }
     assert {one.name for one in palettes.aspects if "description" in one.name} == {
         "description",
         "description of image_url",
     }
     assert palettes.rows.changed_columns == {"image_url": 1}
-    assert [found[name].change for name in ("unexpected_tag_keys", "palette_tags", "odd")] == [
+    assert [found[name].change for name in ("unexpected_keys", "palette_tags", "odd")] == [
         "removed",
         "removed",
         "added",
@@ -437,7 +437,7 @@ def test_the_exit_code_tells_of_differences_where_that_is_asked_for(edited: Edit
 
 
 @pytest.mark.parametrize("missing", ["build.of.sample.duckdb", "target/manifest.json"])
-def test_without_a_build_or_a_set_it_says_what_to_do(
+def test_without_a_build_or_a_release_it_says_what_to_do(
     edited: Edited,
     tmp_path: Path,
     missing: str,

@@ -285,10 +285,8 @@ def test_every_public_column_is_followed_to_where_it_comes_from(site: Path) -> N
 
     assert lineage.errors == []
     # Inside json_tree(), of a UNION, in mixed case, through a function.
-    nested = "model.palette_analytics.int_tag_values__nested"
-    assert parents(nested, "json_text") == ["int_tag_values__said.json_text"]
-    flat = "model.palette_analytics.int_tag_values__flat"
-    assert parents(flat, "json_text") == ["int_tag_values__nested.json_text", "int_tag_values__said.json_text"]
+    values = "model.palette_analytics.int_answer_values"
+    assert parents(values, "json_text") == ["int_answers.tags"]
     assert parents(TABLE, "promptVersion") == ["int_palette_prompts.prompt_version"]
     function = "function.palette_analytics.tag_summaries"
     assert parents(function, "promptVersions") == ["int_palette_prompts.prompt_version"]
@@ -298,7 +296,7 @@ def test_every_public_column_is_followed_to_where_it_comes_from(site: Path) -> N
     # What has no origin counts or numbers rows: the SQL of it names no column.
     rowwise = {(one.node, one.column) for one in lineage.unfed()}
     counted = re.compile(
-        r"count|^total$|^items$|is_deleted|occurrences|rank|entropy|effective_tags|confidence|support|lift"
+        r"count|_total$|^items$|is_deleted|occurrences|rank|entropy|effective_tags|confidence|support|lift"
         r"|divergence|consistency"
     )
     names = [ColumnName(table.unique_id, column.name) for table in project.tables for column in table.columns]
@@ -385,7 +383,7 @@ def test_tags_that_attack_show_as_text(site: Path, chromium: Browser) -> None:
         assert text in shown
     assert page.locator(".sample script, .sample img").count() == 0
     page.screenshot(path=shot("hostile-tags"), full_page=True)
-    assert SCRIPT in visitor.open("tables/unexpected_tag_keys.html").locator(".sample").inner_text()
+    assert SCRIPT in visitor.open("tables/unexpected_keys.html").locator(".sample").inner_text()
     assert visitor.wrong == []
 
 

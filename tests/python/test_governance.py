@@ -103,7 +103,7 @@ class Edited:
             del nodes[key]
 
     def share_a_text(self) -> None:
-        for table in ("tag_totals", "tag_values", "tag_results"):
+        for table in ("tag_totals", "tag_values", "answers"):
             column = next(iter(self.node(table)["columns"].values()))
             column |= {"description": "The same again.", "doc_blocks": []}
 
@@ -209,15 +209,19 @@ EDITS = [
     ),
     Edit(
         "A list has an order",
-        lambda e: e.replace("int_unmapped_tags", " order by results.palette_seed asc nulls last", ""),
-        "list(distinct results.palette_seed)",
+        lambda e: e.replace("int_unmapped_tags", " order by answers.palette_seed asc nulls last", ""),
+        "list(distinct answers.palette_seed)",
     ),
     Edit("No unused model", lambda e: e.forget_readers("int_tags"), "int_tags"),
     Edit("No unused seed", lambda e: e.forget_readers("synonyms", "seed"), "synonyms"),
     Edit("No unused source", lambda e: e.forget_readers("raw.palettes", "source"), "raw.palettes"),
     Edit("No unused macro", Edited.add_macro, "forgotten"),
     Edit("No unused doc() block", Edited.add_doc_block, "forgotten"),
-    Edit("A page names only columns that the model makes", lambda e: e.made("int_tags").pop("tag_class"), "tag_class"),
+    Edit(
+        "A properties file names only columns that the model makes",
+        lambda e: e.made("int_tags").pop("tag_class"),
+        "tag_class",
+    ),
     Edit("A column named …_at is a timestamp", lambda e: e.retype("palettes", "created_at", "VARCHAR"), "created_at"),
 ]
 IN_FILES = "A model's properties file sets only what differs from its folder."  # read from the file, tested below

@@ -1,26 +1,42 @@
-"""Numbers that are gone are dropped a million at a time: those on both sides of a million, too."""
+"""Tables that builds keep hold what stands, and nothing of all that ever stood."""
 
-from types import SimpleNamespace
+import json
+import random
+from pathlib import Path
 
-import duckdb
-from jinja2 import Environment
-from warehouse import PROJECT
+import pytest
+from histories import ALL_MODELS, Project
 
-STANDING = [1, 999_998, 1_000_001, 2_000_001]
-GONE = [999_999, 1_000_000, 1_999_999, 2_000_000, 2_000_002]
+SYNCS, BUILT_AFTER = 200, 25
+"""A build takes seconds, a sync milliseconds: so several syncs are built at once."""
+IDS = [f"d{number:04}" for number in range(60)]
+SAID = ("calm", "Calm", "凉", "serene", "🌊 oceanic", "warm", "bold")
 
 
-def test_numbers_on_both_sides_of_a_million_are_dropped() -> None:
-    with duckdb.connect() as connection:
-        connection.execute("create table kept as select unnest(?) as result_key", [STANDING + GONE])
-        connection.execute("create table gone as select unnest(?) as number", [[*GONE, 5_000_000]])
+def answer(name: str, chance: random.Random) -> str:
+    """Give an answer of one of five palettes under one of two prompts."""
+    fields = {
+        "seed": f"seed-{chance.randrange(5)}",
+        "promptVersion": chance.choice(["first", "second"]),
+        "provider": "p",
+        "model": f"m{chance.randrange(4)}",
+        "analysisIndex": 0,
+        "tags": {"mood": chance.sample(SAID, 3), "temperature": chance.choice(SAID)},
+    }
+    return json.dumps({"_id": name, "_creationTime": 1764000000000.5 + chance.randrange(1000)} | fields)
 
-        def run_query(sql: str) -> SimpleNamespace:
-            (value,) = connection.execute(sql).fetchall()[0]
-            return SimpleNamespace(columns=[SimpleNamespace(values=lambda: [value])])
 
-        macros = (PROJECT / "macros" / "kept_tables.sql").read_text()
-        sql = Environment(autoescape=False, extensions=["jinja2.ext.do"])  # noqa: S701 - it is SQL
-        dbt = {"this": "kept", "is_incremental": lambda: True, "execute": True, "run_query": run_query}
-        connection.execute(sql.from_string(macros + "{{ delete_retired_keys('result_key', 'gone') }}").render(dbt))
-        assert connection.execute("select result_key from kept order by all").fetchall() == [(key,) for key in STANDING]
+@pytest.mark.further
+def test_two_hundred_small_syncs_leave_what_a_build_of_everything_makes(tmp_path: Path) -> None:
+    """`rows of …` is compared for each table: nothing that grows with the number of syncs may stay."""
+    chance = random.Random(1)
+    project = Project(tmp_path)
+    project.sync((name, answer(name, chance)) for name in IDS)
+    project.kept.run(*ALL_MODELS)
+    for number in range(1, SYNCS + 1):
+        names = chance.sample(IDS, 3)
+        project.sync([(name, None if chance.random() < 0.1 else answer(name, chance)) for name in names])
+        if number % BUILT_AFTER == 0:
+            project.kept.run(*ALL_MODELS)
+    assert len(project.zone.active_runs()) == SYNCS + 1
+    assert project.difference() == {}

@@ -31,7 +31,7 @@ NOT_OURS = shutil.ignore_patterns(
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A copy of the project that uses this environment; files keep their times, so nothing is installed again."""
+    """A copy of the project that uses this environment. Its locks are older than that, so make installs nothing."""
     project = tmp_path / "project"
     shutil.copytree(PROJECT, project, ignore=NOT_OURS)
     for path in (*(project / "requirements").iterdir(), project / "pyproject.toml", project / "palette.py"):
@@ -49,11 +49,6 @@ def make(project: Path, target: str) -> subprocess.CompletedProcess[str]:
 
 
 # Spelling
-
-
-def typos(directory: Path) -> subprocess.CompletedProcess[str]:
-    command = [Path(sys.prefix) / "bin" / "typos", "--format", "brief"]
-    return subprocess.run(command, cwd=directory, capture_output=True, text=True, encoding="utf-8", check=False)
 
 
 @pytest.mark.further
@@ -120,8 +115,8 @@ with
 
       select
     tag,
-          cast(result_count as double) as votes,
-        (result_count::integer) as   result_count
+          cast(answer_count as double) as votes,
+        (answer_count::integer) as   answer_count
     from {{ ref('tag_totals') }} as   totals
     where prompt_version  is null
 
@@ -148,7 +143,7 @@ def test_make_fix_changes_white_space_of_sql_and_words_of_markdown_and_nothing_e
     fixed = crooked.read_text()
     assert fixed != CROOKED
     assert re.sub(r"\s", "", fixed) == re.sub(r"\s", "", CROOKED)
-    assert "\n        cast(result_count as double) as votes,\n" in fixed
+    assert "\n        cast(answer_count as double) as votes,\n" in fixed
 
 
 def sources(project: Path) -> dict[str, bytes]:

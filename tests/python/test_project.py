@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from comparison import assert_counted_by_the_rules
 from judged_statistics import assert_statistics_are_those_of_others
+from published import BuiltPlace
 from statistics_by_hand import assert_pairs_and_drift_are_those_by_hand
 from warehouse import PROJECT, WITHOUT_TESTS, Warehouse
 from weighted_votes import fit, scores
@@ -45,19 +46,19 @@ def test_the_sample_is_what_its_generator_makes(tmp_path: Path) -> None:
 def test_the_sample_gives_every_class_of_value(sample: Warehouse) -> None:
     found = {row[0] for row in sample.rows("select distinct value_class from tag_values")}
     assert found == {
-        "allowed", "mapped", "open", "unmapped", "unwanted", "fragment", "too_long", "surplus", "empty", "not_text"
+        "allowed", "mapped", "open", "unmapped", "unwanted", "fragment", "too_long", "extra", "empty", "not_text"
     }  # fmt: skip
 
 
-def test_the_picture_of_the_architecture_is_that_of_the_models(sample: Warehouse) -> None:
-    manifest = json.loads((sample.target / "manifest.json").read_text(encoding="utf-8"))
+def test_the_picture_of_the_architecture_is_that_of_the_models(messy: BuiltPlace) -> None:
+    manifest = messy.manifest()
     page = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
     assert picture(manifest) in page, "docs/architecture.md is out of date: run make picture"
 
 
 def test_a_chinese_answer_is_counted_as_what_it_means(sample: Warehouse) -> None:
     rows = sample.rows("""
-        select said.result_count, canonical.result_count
+        select said.answer_count, canonical.answer_count
         from tag_frequencies as said
         join canonical_tag_frequencies as canonical using (palette_seed, prompt_version, attribute, canonical_tag)
         where said.tag = '凉' and attribute = 'temperature' and canonical_tag = 'cool'
@@ -68,11 +69,11 @@ def test_a_chinese_answer_is_counted_as_what_it_means(sample: Warehouse) -> None
 
 def test_the_guesses_of_the_guide_are_those_of_the_sample(sample: Warehouse) -> None:
     guide = " ".join((PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8").split())
-    query = "select likely_tag, round(100 * likely_share)::int, result_count, palette_count from unmapped_tags"
+    query = "select likely_tag, round(100 * likely_share)::int, answer_count, palette_count from unmapped_tags"
     ((tag, percent, answers, palettes),) = sample.rows(f"{query} where tag = '明るい'")
     assert (answers, palettes) == (1, 1)
     assert f"one answer on one palette said 明るい, and its `likely_tag` is `{tag}`, as {percent} % of" in guide
-    query = "select suggested_result_count, result_count, reason from similar_tags where tag = 'rosé'"
+    query = "select suggested_answer_count, answer_count, reason from similar_tags where tag = 'rosé'"
     ((usual, other, reason),) = sample.rows(query)
     assert f"`associations,rosé,rose,suggested: {reason}` ({usual} answers say `rose`, {other} `rosé`)" in guide
 
@@ -115,7 +116,7 @@ def test_the_tags_of_a_palette_are_ranked_by_the_answers_that_say_them(sample: W
     assert not sample.rows("""
         select * from palette_tag_ranking
         qualify rank <> row_number() over (
-            partition by palette_seed, attribute order by result_count desc, canonical_tag
+            partition by palette_seed, attribute order by answer_count desc, canonical_tag
         )
     """)
 
@@ -150,7 +151,7 @@ def test_the_summary_shows_counts_and_where_the_warehouse_is(sample: Warehouse) 
     command = [sys.executable, "-m", "publish.summary"]
     environment = {"DUCKDB_PATH": str(sample.database), "PYTHONIOENCODING": "utf-8"}
     shown = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=True).stdout
-    (answers,) = sample.rows("select count(*) from tag_results")[0]
+    (answers,) = sample.rows("select count(*) from answers")[0]
     assert f"{answers:,} answers" in shown
     assert "said as 凉" in shown
     assert str(sample.database) in shown.replace("\n", "")
@@ -199,7 +200,7 @@ def test_every_question_has_an_answer_in_the_sample(asked: Asked) -> None:
 def test_the_top_tags_are_those_that_most_answers_said(asked: Asked, sample: Warehouse) -> None:
     tops = asked("top_100_tags")
     counts = sample.rows(
-        "select sum(result_count) from tag_frequencies group by attribute, tag order by 1 desc limit 100"
+        "select sum(answer_count) from tag_frequencies group by attribute, tag order by 1 desc limit 100"
     )
     assert [row[4] for row in tops] == [count for (count,) in counts]
 
@@ -219,11 +220,11 @@ def test_the_most_contested_palettes_come_first(asked: Asked) -> None:
 
 def test_disagreement_is_that_of_each_models_votes(asked: Asked, sample: Warehouse) -> None:
     rows = asked("models_that_disagree_most")
-    assert {row[:2] for row in rows} == set(sample.rows("select distinct provider, model from tag_results"))
+    assert {row[:2] for row in rows} == set(sample.rows("select distinct provider, model from answers"))
     categorical = "('temperature', 'contrast', 'brightness', 'saturation')"
     ((apart, votes),) = sample.rows(f"""
-        select sum(total_votes - votes), sum(total_votes) from attribute_consensus join (
-            select palette_seed, prompt_version, attribute, sum(result_count) as total_votes
+        select sum(total_votes - winner_answer_count), sum(total_votes) from attribute_consensus join (
+            select palette_seed, prompt_version, attribute, sum(answer_count) as total_votes
             from canonical_tag_frequencies group by all
         ) using (palette_seed, prompt_version, attribute)
         where attribute in {categorical} and not is_tie
@@ -244,7 +245,7 @@ def test_a_refinement_batch_holds_what_nobody_has_refined(asked: Asked, sample: 
 
 def test_the_cost_of_all_prompt_versions_is_that_of_all_answers(asked: Asked, sample: Warehouse) -> None:
     rows = asked("cost_per_prompt_version")
-    total = sample.rows("select count(*), sum(input_tokens), sum(output_tokens) from tag_results")[0]
+    total = sample.rows("select count(*), sum(input_tokens), sum(output_tokens) from answers")[0]
     assert tuple(sum(row[place] for row in rows) for place in (1, 4, 5)) == total
     assert [row[0] for row in rows] == ["f2eddcc99396", "21ba6a6ae768", "9dd807489671"]
 
@@ -283,16 +284,16 @@ def test_a_new_run_changes_nothing_before_the_next_build_and_replaces_the_table_
     document = '{"_id":"%s","seed":"s","promptVersion":"v","model":"m","provider":"p","tags":{"mood":["calm"]}}'
     small.land_documents("palette_tags", [document % "a", document % "b"])
     small.run("run")
-    assert small.rows("select result_count from tag_frequencies") == [(2,)]
+    assert small.rows("select answer_count from tag_frequencies") == [(2,)]
 
     small.land_documents("palette_tags", [document % "c"])
     assert small.rows("select count(*) from stg_convex__palette_tags") == [(2,)]
     small.run("test", "--select", "test_type:singular")
     assert small.rows("select count(*) from stg_convex__palette_tags") == [(2,)]
 
-    small.run("run", "--select", "+tag_frequencies", "tag_results")
-    assert small.rows("select result_count from tag_frequencies") == [(1,)]
-    assert small.rows("select result_id from tag_results") == [("c",)]
+    small.run("run", "--select", "+tag_frequencies", "answers")
+    assert small.rows("select answer_count from tag_frequencies") == [(1,)]
+    assert small.rows("select answer_id from answers") == [("c",)]
 
 
 def test_what_was_deleted_between_two_exports_is_known_to_be_deleted(small: Warehouse) -> None:
@@ -317,7 +318,7 @@ def test_more_models_than_a_machine_word_has_bits_are_counted(small: Warehouse) 
     document = '{"_id":"%d","seed":"s","promptVersion":"v","model":"m%d","tags":{"mood":["calm"]}}'
     small.land_documents("palette_tags", [document % (number, number) for number in range(300)])
     small.run("run", "--select", "+tag_frequencies")
-    assert small.rows("select result_count, model_count from tag_frequencies") == [(300, 300)]
+    assert small.rows("select answer_count, model_count from tag_frequencies") == [(300, 300)]
 
 
 def told(warehouse: Warehouse) -> str:

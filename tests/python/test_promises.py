@@ -124,7 +124,7 @@ def test_asking_each_model_three_times_changes_no_statistic_between_models(told:
     assert quality(told, "thrice", *columns) == once
     assert all(-1 < low < alpha < high < 1 for _, alpha, low, high in once.values())
     shares = """
-        select palette_seed, attribute, winner, model_total, mean_model_share, share_lower_bound, total
+        select palette_seed, attribute, winner, model_total, mean_model_share, share_lower_bound, answer_total
         from attribute_consensus where prompt_version = '{}' order by all
     """
     few, many = (told.rows(shares.format(version)) for version in ("once", "thrice"))
@@ -136,7 +136,7 @@ def test_equal_runs_of_one_model_are_no_agreement_between_models(told: Warehouse
     columns = ("palette_count", "krippendorff_alpha", "krippendorff_alpha_lower_bound", "shared_palette_count")
     assert quality(told, "one model", *columns)["contrast"] == (0, None, None, 0)
     assert told.rows("""
-        select distinct total, share, model_total, mean_model_share, round(share_lower_bound, 4)
+        select distinct answer_total, share, model_total, mean_model_share, round(share_lower_bound, 4)
         from attribute_consensus where prompt_version = 'one model'
     """) == [(5, 1.0, 1, 1.0, 0.2065)]
 

@@ -44,7 +44,7 @@ FUNCTIONS = """
     create macro above(n, least := 1) as n >= least;
     create macro odd_seeds(wanted := null, max_rows := 2) as table (
         select palette_seed, 'build.main.palettes is a text' as note from {catalog}.main.palettes
-        where (wanted is null or palette_seed = wanted) and above(result_count) order by palette_seed limit max_rows
+        where (wanted is null or palette_seed = wanted) and above(answer_count) order by palette_seed limit max_rows
     );
     create macro all_said(seed) as table select raw_value from {catalog}."main"."tag_values" where palette_seed = seed;
     comment on macro table odd_seeds is 'Palettes, the first of all.';
@@ -162,14 +162,14 @@ def test_hostile_tags_survive_in_every_form(published: Path) -> None:
     assert "🧑\u200d🚀".encode() in jsonl
 
     said = {
-        raw for (raw,) in rows(published / "palettes.duckdb", "select raw_value from tag_values where result_id = 'h'")
+        raw for (raw,) in rows(published / "palettes.duckdb", "select raw_value from tag_values where answer_id = 'h'")
     }
     assert said == set(HOSTILE)
 
 
 def test_a_tag_too_long_for_nfc_stays_as_it_was_said_and_out_of_the_consensus(published: Path) -> None:
     query = (
-        "select raw_value, tag, value_class, is_counted from tag_values where result_id = 'marks' order by value_index"
+        "select raw_value, tag, value_class, is_counted from tag_values where answer_id = 'marks' order by value_index"
     )
     tags = [ENDLESS[0], "é" + " " + MARKS * 4800]
     expected = [(said, tag, "too_long", True) for said, tag in zip(ENDLESS, tags, strict=True)]
@@ -210,7 +210,7 @@ def test_the_import_is_a_uniform_zip_of_two_tables(built: BuiltPlace, published:
         (line,) = archive.read("analytics_runs/documents.jsonl").splitlines()
     run = json.loads(line)
     ((results, counted),) = rows(
-        built.database, "select count(*), count(*) filter (where status = 'success') from tag_results"
+        built.database, "select count(*), count(*) filter (where status = 'success') from answers"
     )
     assert run.pop("publishedAt") > 1.7e12
     assert run == {
@@ -261,7 +261,7 @@ def test_of_every_setting_of_duckdb_it_is_decided_whether_answers_may_depend_on_
 
 def test_a_function_that_reads_what_is_not_public_is_refused_by_name(place: BuiltPlace, tmp_path: Path) -> None:
     with duckdb.connect(str(place.database)) as connection:
-        connection.execute("create macro secrets() as table select * from build.internal.int_answers")
+        connection.execute("create macro secrets() as table select * from build.internal.int_counted_answers")
     with pytest.raises(CommandError, match="macro secrets can't be published"):
         place.publish(tmp_path / "published")
     assert not [*(tmp_path / "published").glob("[!.]*")]
@@ -365,10 +365,10 @@ def made(built: BuiltPlace, parents: Mapping[str, tuple[str, object]], *models: 
     ids=["many", "long", "repeated"],
 )
 def test_an_answer_full_of_keys_holds_no_build(built: BuiltPlace, keys: list[str]) -> None:
-    results = "select 'r' as result_id, 'm' as model, ? as tag_keys", json.dumps(keys)
+    results = "select 'r' as answer_id, 'm' as model, ? as json_keys", json.dumps(keys)
     attributes = "select ? as attribute, 1 as attribute_key", "mood"
-    parents = {"int_tag_results": results, "int_attributes": attributes}
-    assert made(built, parents, "int_tag_key_lists", "unexpected_tag_keys") == [(1,), (len({*keys}),)]
+    parents = {"int_answers": results, "int_attributes": attributes}
+    assert made(built, parents, "int_key_lists", "unexpected_keys") == [(1,), (len({*keys}),)]
 
 
 # Numbers that no thread changes
@@ -412,10 +412,10 @@ def enlarged(built: BuiltPlace, tmp_path_factory: pytest.TempPathFactory) -> Ite
     [
         "prompt_version_quality",
         "int_prompt_version_agreement",
-        "int_alpha_errors",
+        "int_alpha_standard_errors",
         "int_prompt_version_changes",
         "int_tag_changes",
-        "int_attribute_divergences",
+        "attribute_drift",
     ],
 )
 def test_twenty_runs_on_one_two_and_four_threads_give_the_same_bits(
@@ -701,8 +701,8 @@ def test_a_table_that_nothing_guards_is_not_allowed_but_refused(command: Command
     code, out, err = command("--allow-shrink", "unmapped_tags")
     assert (code, out) == (1, "")
     assert err == (
-        "publish: --allow-shrink unmapped_tags: only tables that count documents are guarded: palette_tag_consensus, "
-        "palettes, tag_results\n"
+        "publish: --allow-shrink unmapped_tags: only tables that count documents are guarded: answers, "
+        "palette_tag_consensus, palettes\n"
     )
 
 
@@ -839,7 +839,7 @@ def test_what_a_crash_has_left_is_cleared_and_the_whole_release_of_a_crash_is_ta
 
 
 @pytest.mark.parametrize(("publishes", "kills"), [(2, 1), pytest.param(3, 3, marks=FURTHER)])
-def test_a_reader_never_meets_half_a_set_while_publishers_are_killed(
+def test_a_reader_never_meets_half_a_release_while_publishers_are_killed(
     place: BuiltPlace, tmp_path: Path, publishes: int, kills: int
 ) -> None:
     figures, mismatches = soak(place, tmp_path / "published", publishes, kills, seed=1)
@@ -859,7 +859,7 @@ def test_where_nothing_can_be_written_it_says_so(place: BuiltPlace, tmp_path: Pa
 
 
 @pytest.mark.parametrize("limit", [pytest.param(2_000, marks=FURTHER), 100_000, pytest.param(1_000_000, marks=FURTHER)])
-def test_on_a_full_disk_nothing_is_published_and_the_old_set_stays(
+def test_on_a_full_disk_nothing_is_published_and_the_old_release_stays(
     place: BuiltPlace, tmp_path: Path, limit: int
 ) -> None:
     directory = tmp_path / "published"

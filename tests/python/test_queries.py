@@ -175,12 +175,12 @@ def test_top_tags_are_the_first_of_the_totals(
 ) -> None:
     found = rows(published, "from top_tags(attribute := ?, prompt_version := ?, n := ?)", attribute, version, n)
     expected = [
-        (-row["result_count"], name.encode(), tag.encode(), row["occurrences"], row["model_count"])
+        (-row["answer_count"], name.encode(), tag.encode(), row["occurrences"], row["model_count"])
         for (of, name, tag), row in RULES.totals(DOCUMENTS).items()
         if of == version and attribute in (None, name)
     ]
     assert [
-        (-r["result_count"], r["attribute"].encode(), r["tag"].encode(), r["occurrences"], r["model_count"])
+        (-r["answer_count"], r["attribute"].encode(), r["tag"].encode(), r["occurrences"], r["model_count"])
         for r in found
     ] == sorted(expected)[:n]
     assert {row["prompt_version"] for row in found} <= {version}
@@ -203,17 +203,17 @@ def test_palette_tags_hold_all_that_was_said_of_a_palette(
                 key = (value.prompt_version, value.attribute, value.raw_value, value.tag, value.canonical_tag)
                 said[*key, value.value_class, value.is_counted].append(value)
     expected = {
-        key: (len(same), len({v.result_id for v in same}), sorted({v.model for v in same}))
+        key: (len(same), len({v.answer_id for v in same}), sorted({v.model for v in same}))
         for key, same in said.items()
     }
     found = rows(published, "from palette_tags(?)", seed)
     keys = ("prompt_version", "attribute", "raw_value", "tag", "canonical_tag", "value_class", "is_counted")
     assert {
-        tuple(row[key] for key in keys): (row["occurrences"], row["result_count"], row["models"])
+        tuple(row[key] for key in keys): (row["occurrences"], row["answer_count"], row["models"])
         for row in found
         if row["value_class"] != "not_text"
     } == expected
-    places = [(row["prompt_version"], row["attribute"], -row["result_count"]) for row in found]
+    places = [(row["prompt_version"], row["attribute"], -row["answer_count"]) for row in found]
     assert places == sorted(places)
     assert bool(found) == (seed in SEEDS)
 

@@ -238,5 +238,5 @@ def test_any_document_of_the_bundled_sample_is_recognised_among_others(tmp_path:
         connection.execute(
             "create table palettes as select unnest($palettes) as palette_id", {"palettes": ids["palettes"]}
         )
-        connection.execute("create table tag_results as select unnest($ids) as result_id", {"ids": ids["palette_tags"]})
+        connection.execute("create table answers as select unnest($ids) as answer_id", {"ids": ids["palette_tags"]})
     assert holds_sample(tmp_path / "x.duckdb") is bool(table)

@@ -40,15 +40,14 @@ def weighed(votes: list[Vote], **overrides: object) -> duckdb.DuckDBPyConnection
     return connection
 
 
-def estimates(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[dict[int, float], dict[int, float]]:
+def estimates(connection: duckdb.DuckDBPyConnection) -> tuple[dict[int, float], dict[int, float]]:
     """Return the weights by model and the means by tag."""
-    last = "where step = (select max(step) from int_weight_steps)" if table == "int_weight_steps" else ""
-    rows = connection.execute(f"select model_key, canonical_tag_key, estimate from {table} {last}").fetchall()
+    rows = connection.execute("select model_key, canonical_tag_key, estimate from int_vote_weights").fetchall()
     return {m: e for m, t, e in rows if m}, {t: e for m, t, e in rows if not m}
 
 
 def check_fit(connection: duckdb.DuckDBPyConnection, votes: list[Vote]) -> None:
-    weights, means = estimates(connection, "int_weight_steps")
+    weights, means = estimates(connection)
     expected = fit(votes)
     assert weights.keys() == expected.weights.keys()
     assert means.keys() == expected.means.keys()
@@ -58,16 +57,15 @@ def check_fit(connection: duckdb.DuckDBPyConnection, votes: list[Vote]) -> None:
 
 def check_winners(connection: duckdb.DuckDBPyConnection, votes: list[Vote]) -> None:
     """Who wins, with which share, and who would win without a model."""
-    weights, means = estimates(connection, "int_vote_weights")
+    weights, means = estimates(connection)
     of_item = scores(votes, weights, means)
-    for item, winner, exact_share, share in connection.execute(
-        "select palette_prompt_key, winner_key, score / (1e9 + strength), weighted_share from int_weighted_winners"
+    for item, winner, share in connection.execute(
+        "select palette_seed::integer, winner::integer, weighted_share from weighted_consensus"
     ).fetchall():
         said = of_item.pop(item)
         total = 1 + sum(score - means[tag] for tag, score in said.items())
         assert said[winner] == pytest.approx(max(said.values()), abs=1e-6)
-        assert exact_share == pytest.approx(said[winner] / total, abs=1e-7)
-        assert share == pytest.approx(exact_share, abs=0.005 + 1e-9)
+        assert share == pytest.approx(said[winner] / total, abs=0.005 + 1e-6)
     assert not of_item
 
     found = {
@@ -111,9 +109,9 @@ def test_weights_by_hand() -> None:
     Shares (1, 0) and (2/3, 1/3): open by 0 and 4/9, so the prior error is (4/9 · 3/6) · 4 · 1/2 = 4/9. Errors of
     step 0: for the first two 0 and (1/3)² + (1/3)²; for the third 0 and (2/3)² + (2/3)².
     """
-    with weighed([(1, 1, 1), (1, 2, 1), (1, 3, 1), (2, 1, 1), (2, 2, 1), (2, 3, 2)]) as connection:
+    with weighed([(1, 1, 1), (1, 2, 1), (1, 3, 1), (2, 1, 1), (2, 2, 1), (2, 3, 2)], most_steps=0) as connection:
         rows = connection.execute(
-            "select model_key, canonical_tag_key, estimate from int_weight_steps where step = 0 order by all"
+            "select model_key, canonical_tag_key, estimate from int_vote_weights order by all"
         ).fetchall()
     agreeing, differing = 17 / (15 * 4 / 9 + 2 / 9), 17 / (15 * 4 / 9 + 8 / 9)
     expected = [(0, 1, 5 / 6), (0, 2, 1 / 6), (1, 0, agreeing), (2, 0, agreeing), (3, 0, differing)]
@@ -125,20 +123,16 @@ def test_a_model_that_is_asked_three_times_is_one_voter() -> None:
     votes = [(item, 1, 1) for item in range(1, 9) for _ in range(3)]
     votes += [(item, model, 2) for item in range(1, 9) for model in (2, 3)]
     with weighed(votes) as connection:
-        rows = connection.execute(
-            "select distinct winner_key, majority_winner_key from int_weighted_winners"
-        ).fetchall()
-    assert rows == [(2, 1)]
+        rows = connection.execute("select distinct winner, majority_winner from weighted_consensus").fetchall()
+    assert rows == [("2", "1")]
 
 
 def test_the_winner_is_a_tag_that_somebody_said() -> None:
     """Tag 1 is said of a hundred items by all, tag 2 of one item by one model: there 2 wins, however common 1 is."""
     votes = [(item, model, 1) for item in range(1, 101) for model in (1, 2, 3)] + [(101, 3, 2)]
     with weighed(votes) as connection:
-        (row,) = connection.execute(
-            "select winner_key from int_weighted_winners where palette_prompt_key = 101"
-        ).fetchall()
-    assert row == (2,)
+        (row,) = connection.execute("select winner from weighted_consensus where palette_seed = '101'").fetchall()
+    assert row == ("2",)
 
 
 def test_weights_are_fitted_on_the_first_items_of_each_model_by_a_hash() -> None:
@@ -152,9 +146,7 @@ def test_weights_are_fitted_on_the_first_items_of_each_model_by_a_hash() -> None
     assert 30 < len(fitted) < 100
     with weighed(votes, fitted_votes=30) as connection:
         check_fit(connection, [vote for vote in votes if vote[0] in fitted])
-        ((count,),) = connection.execute(
-            "select count(distinct palette_prompt_key) from int_weighted_winners"
-        ).fetchall()
+        ((count,),) = connection.execute("select count(distinct palette_seed) from weighted_consensus").fetchall()
     assert count == 100
 
 
@@ -179,11 +171,13 @@ def test_worlds_beside_each_other_have_a_fit_each() -> None:
         connection.executemany("insert into votes values (2, ?, ?, ?)", other)
         weigh(connection)
         together = dict(
-            connection.execute("select attribute_key, max(step) from int_weight_steps group by all").fetchall()
+            connection.execute("select attribute_key, max(step_count) from int_vote_weights group by all").fetchall()
         )
     for attribute, votes in ((1, one), (2, other)):
         with weighed(votes) as connection:
-            assert connection.execute("select max(step) from int_weight_steps").fetchone() == (together[attribute],)
+            assert connection.execute("select max(step_count) from int_vote_weights").fetchone() == (
+                together[attribute],
+            )
 
 
 @pytest.mark.parametrize("threads", [pytest.param(1, marks=pytest.mark.further), 4])
@@ -195,11 +189,11 @@ def test_estimates_are_the_same_bytes_with_any_number_of_threads(threads: int) -
         connection.execute("set threads = 2" if threads == 4 else "select 1")
         weigh(connection)
         found = connection.execute(
-            "select md5(string_agg(t::varchar, '' order by t::varchar)) from int_weight_steps as t"
+            "select md5(string_agg(t::varchar, '' order by t::varchar)) from int_vote_weights as t"
         )
         digest = found.fetchone()
     with weighed(list(reversed(votes))) as connection:
         again = connection.execute(
-            "select md5(string_agg(t::varchar, '' order by t::varchar)) from int_weight_steps as t"
+            "select md5(string_agg(t::varchar, '' order by t::varchar)) from int_vote_weights as t"
         )
         assert again.fetchone() == digest

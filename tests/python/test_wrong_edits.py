@@ -203,14 +203,14 @@ def test_a_wrong_edit_of_a_model_is_told_with_the_column_or_the_value(warehouse:
     (project / "models" / "marts" / "quality" / "loud_tags.sql").write_text(
         "select palette_id from {{ ref('palettes') }}\n", encoding="utf-8"
     )
-    replace(project, "canonical_tag_frequencies.sql", "counts.result_count / ", "100 * counts.result_count // ")
+    replace(project, "canonical_tag_frequencies.sql", "counts.answer_count / ", "100 * counts.answer_count // ")
     replace(
         project,
         "tag_totals.sql",
         "    totals.palette_count,\n    row",
         "    totals.palette_count as palettes,\n    row",
     )
-    replace(project, "tag_values.yml", "value_class: surplus, is_counted", "value_class: empty, is_counted")
+    replace(project, "tag_values.yml", "value_class: extra, is_counted", "value_class: empty, is_counted")
     replace(project, "int_tag_spellings.sql", "    letters,\n    case", "    no_such_column as letters,\n    case")
     edited = ("canonical_tag_frequencies", "tag_totals", "tag_values", "loud_tags", "int_tag_spellings")
     output = shown(warehouse, "build", "--select", *edited)
@@ -218,7 +218,7 @@ def test_a_wrong_edit_of_a_model_is_told_with_the_column_or_the_value(warehouse:
     assert "This model has an enforced contract, and its 'columns' specification is missing" in output
     assert "| share       | BIGINT          | DOUBLE        | data type mismatch |" in output
     assert "Invalid column name: 'palette_count'" in output
-    assert "empty→surplus" in output
+    assert "empty→extra" in output
     broken = output.split("Broken model: ")[1].splitlines()
     assert broken[0].startswith("int_tag_spellings (models/intermediate/quality/int_tag_spellings.sql). Its unit test ")
     assert '"no_such_column"' in broken[1]
@@ -226,6 +226,6 @@ def test_a_wrong_edit_of_a_model_is_told_with_the_column_or_the_value(warehouse:
 
 @pytest.mark.further
 def test_a_wrong_name_in_a_ref_is_told(warehouse: Warehouse, project: Path) -> None:
-    replace(project, "unexpected_tag_keys.sql", "ref('int_tag_results')", "ref('int_tag_result')")
-    with pytest.raises(AssertionError, match=r"unexpected_tag_keys.sql.* depends on a node named 'int_tag_result'"):
+    replace(project, "unexpected_keys.sql", "ref('int_answers')", "ref('int_tag_result')")
+    with pytest.raises(AssertionError, match=r"unexpected_keys.sql.* depends on a node named 'int_tag_result'"):
         warehouse.run("parse")

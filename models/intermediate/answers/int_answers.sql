@@ -1,57 +1,57 @@
+{% set new_versions %}
+    select versions._ordinal
+    from {{ ref('stg_convex__palette_tag_versions') }} as versions
+    {{ exclude_existing('versions', ['document_hash']) }}
+{% endset %}
+{% set first_run_of_new = first_run(ref('stg_convex__palette_tag_changes'), new_versions) %}
+
 with
 
-results as (
+documents as (
 
-    select * from {{ ref('int_tag_results') }}
-    where status = 'success'
-
-),
-
-palette_prompts as (
-
-    select * from {{ ref('int_palette_prompts') }}
-    where palette_prompt_key > {{ high_water_mark('palette_prompt_key') }}
+    select * from {{ ref('stg_convex__palette_tags') }}
+    {% if is_incremental() %}
+    where
+        _run_id >= '{{ first_run_of_new }}'
+        and _ordinal in ({{ new_versions }})
+    {% endif %}
 
 ),
 
-model_prompts as (
-
-    select * from {{ ref('int_model_prompt_keys') }}
-
-),
-
-models as (
+judged as (
 
     select
-        model,
-        model_key,
-        {{ model_set_length('count(*) over ()') }} as model_set_length
-    from {{ ref('int_models') }}
+        *,
+        hash(document) as document_hash,
+        case
+            when starts_with(tags, '{') then 'success'
+            when coalesce(tags, 'null') = 'null' then 'error'
+            else 'malformed'
+        end as status
+    from documents
 
 )
 
 select
-    results.result_key,
-    palette_prompts.palette_prompt_key,
-    model_prompts.model_prompt_key,
-    models.model_key,
-    set_bit(cast(repeat('0', models.model_set_length) as bit), models.model_key - 1, 1) as model_set,
-    models.model_key is not null
-    and row_number() over (
-        partition by palette_prompts.palette_prompt_key, models.model_key
-        order by results.analysis_index asc nulls last, results.result_id asc nulls last
-    ) = 1 as is_first_of_model,
-    {{ part_of_a_vote('models.model_key', ['palette_prompts.palette_prompt_key', 'models.model_key']) }} as vote_part,
-    {{ part_of_a_vote('models.model_key', ['palette_prompts.palette_key', 'models.model_key']) }} as palette_vote_part
-from results
-inner join palette_prompts
-    on
-        results.palette_seed = palette_prompts.palette_seed
-        and results.prompt_version = palette_prompts.prompt_version
-inner join model_prompts
-    on
-        results.prompt_version = model_prompts.prompt_version
-        and results.provider is not distinct from model_prompts.provider
-        and results.model is not distinct from model_prompts.model
-left join models
-    on results.model = models.model
+    cast(
+        {{ last_key_given() }}
+        + row_number() over (
+            order by palette_seed asc nulls last, prompt_version asc nulls last, _ordinal asc nulls last
+        ) as integer
+    ) as answer_key,
+    answer_id,
+    document_hash,
+    palette_seed,
+    prompt_version,
+    provider,
+    model,
+    coalesce(analysis_index, run_number - 1) as analysis_index,
+    status,
+    case when status = 'success' then tags end as tags,
+    case when status = 'success' then cast(to_json(json_keys(tags)) as varchar) end as json_keys,
+    error,
+    input_tokens,
+    output_tokens,
+    invalid_fields,
+    created_at
+from judged

@@ -3,7 +3,7 @@ with
 models as (
 
     select distinct model
-    from {{ ref('int_tag_results') }}
+    from {{ ref('int_answers') }}
     where status = 'success' and model is not null
 
 )

@@ -1,18 +1,8 @@
-{% set last_key = last_key_given('int_palette_prompts') %}
-
 with
 
-grouped as (
+states as (
 
-    select * from {{ ref('int_palette_prompts__grouped') }}
-
-),
-
-changed as (
-
-    select grouped.*
-    from grouped
-    {{ exclude_existing('grouped', ['palette_seed', 'palette_state']) }}
+    select * from {{ ref('int_palette_fingerprints') }}
 
 ),
 
@@ -20,11 +10,14 @@ numbered as (
 
     select
         cast(
-            {{ last_key }}
-            + row_number() over (order by palette_seed asc nulls last, prompt_version asc nulls last) as integer
+            {{ last_key_given() }}
+            + row_number() over (
+                order by states.palette_seed asc nulls last, states.prompt_version asc nulls last
+            ) as integer
         ) as palette_prompt_key,
-        *
-    from changed
+        states.*
+    from states
+    {{ exclude_existing('states', ['palette_seed', 'palette_fingerprint']) }}
 
 )
 

@@ -1,15 +1,15 @@
 with
 
-text_counts as (
+tag_counts as (
 
-    select * from {{ ref('int_text_counts') }}
+    select * from {{ ref('int_tag_counts') }}
     where palette_prompt_key > {{ high_water_mark('palette_prompt_key') }}
 
 ),
 
-texts as (
+tags as (
 
-    select * from {{ ref('int_tag_texts') }}
+    select * from {{ ref('int_tags') }}
 
 ),
 
@@ -23,57 +23,47 @@ repeats as (
 summed as (
 
     select
-        text_counts.palette_prompt_key,
-        texts.attribute_key,
-        texts.canonical_tag_key,
-        bool_and(texts.is_publishable) as is_published,
-        sum(text_counts.occurrences) as occurrences,
-        bit_or(text_counts.model_set) as model_set,
-        bit_or(text_counts.first_model_set) as first_model_set,
-        sum(text_counts.vote_parts) as vote_parts,
-        sum(text_counts.palette_vote_parts) as palette_vote_parts
-    from text_counts
-    inner join texts
-        on text_counts.text_key = texts.text_key
+        tag_counts.palette_prompt_key,
+        tag_counts.attribute_key,
+        tags.canonical_tag_key,
+        bool_and(tags.is_publishable) as is_published,
+        sum(tag_counts.occurrences) as occurrences,
+        sum(tag_counts.answer_count) as answer_count,
+        bit_or(tag_counts.model_set) as model_set,
+        bit_or(tag_counts.first_model_set) as first_model_set,
+        sum(tag_counts.vote_parts) as vote_parts,
+        sum(tag_counts.palette_vote_parts) as palette_vote_parts
+    from tag_counts
+    inner join tags
+        on tag_counts.tag_key = tags.tag_key
     group by all
-
-),
-
-counted as (
-
-    select
-        summed.* exclude (vote_parts, palette_vote_parts),
-        summed.occurrences - coalesce(repeats.repeats, 0) as result_count,
-        coalesce(summed.vote_parts, 0) - coalesce(repeats.vote_parts, 0) as vote_parts,
-        coalesce(summed.palette_vote_parts, 0) - coalesce(repeats.palette_vote_parts, 0) as palette_vote_parts
-    from summed
-    left join repeats
-        on
-            summed.palette_prompt_key = repeats.palette_prompt_key
-            and summed.canonical_tag_key = repeats.canonical_tag_key
 
 )
 
 select
-    counted.palette_prompt_key,
-    counted.attribute_key,
-    counted.canonical_tag_key,
-    counted.is_published,
-    cast(counted.occurrences as integer) as occurrences,
-    cast(counted.result_count as integer) as result_count,
-    counted.model_set,
-    counted.first_model_set,
-    cast(counted.vote_parts as bigint) as vote_parts,
-    cast(counted.palette_vote_parts as bigint) as palette_vote_parts,
+    summed.palette_prompt_key,
+    summed.attribute_key,
+    summed.canonical_tag_key,
+    summed.is_published,
+    cast(summed.occurrences as integer) as occurrences,
+    cast(summed.answer_count - coalesce(repeats.repeats, 0) as integer) as answer_count,
+    summed.model_set,
+    summed.first_model_set,
+    cast(summed.vote_parts - coalesce(repeats.vote_parts, 0) as bigint) as vote_parts,
+    cast(summed.palette_vote_parts - coalesce(repeats.palette_vote_parts, 0) as bigint) as palette_vote_parts,
     cast(
         row_number() over (
-            partition by counted.palette_prompt_key, counted.attribute_key
+            partition by summed.palette_prompt_key, summed.attribute_key
             order by
-                counted.is_published desc nulls last,
-                counted.result_count desc nulls last,
+                summed.is_published desc nulls last,
+                summed.answer_count - coalesce(repeats.repeats, 0) desc nulls last,
                 canonical_tags.name_order asc nulls last
         ) as integer
     ) as rank
-from counted
+from summed
 inner join {{ ref('int_canonical_tags') }} as canonical_tags
-    on counted.canonical_tag_key = canonical_tags.canonical_tag_key
+    on summed.canonical_tag_key = canonical_tags.canonical_tag_key
+left join repeats
+    on
+        summed.palette_prompt_key = repeats.palette_prompt_key
+        and summed.canonical_tag_key = repeats.canonical_tag_key

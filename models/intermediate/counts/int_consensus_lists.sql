@@ -7,27 +7,27 @@ counts as (
 
 ),
 
-attributes as (
+canonical_tags as (
 
-    select * from {{ ref('int_attributes') }}
+    select * from {{ ref('int_canonical_tags') }}
 
 ),
 
 lists as (
 
     select
-        palette_prompt_key,
-        attribute_key,
-        {{ tags_in_order('canonical_tag_key', 'result_count', 'rank') }} as tags
+        counts.palette_prompt_key,
+        canonical_tags.attribute,
+        {{ ranked_tags('canonical_tags.canonical_tag', 'counts.answer_count', 'counts.rank') }} as tags
     from counts
+    inner join canonical_tags
+        on counts.canonical_tag_key = canonical_tags.canonical_tag_key
     group by all
 
 )
 
 select
-    lists.palette_prompt_key,
-    {{ lists_side_by_side('lists.tags', 'attributes.attribute') }}
+    palette_prompt_key,
+    {{ lists_side_by_side('tags', 'attribute') }}
 from lists
-inner join attributes
-    on lists.attribute_key = attributes.attribute_key
-group by lists.palette_prompt_key
+group by palette_prompt_key

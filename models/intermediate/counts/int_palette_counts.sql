@@ -26,7 +26,7 @@ summed as (
         palette_prompts.palette_key,
         counts.attribute_key,
         counts.canonical_tag_key,
-        cast(sum(counts.result_count) as bigint) as result_count,
+        cast(sum(counts.answer_count) as bigint) as answer_count,
         cast(sum(counts.palette_vote_parts) as bigint) as vote_parts,
         count(*) as prompt_version_count
     from counts
@@ -40,7 +40,7 @@ select
     summed.*,
     row_number() over (
         partition by summed.palette_key, summed.attribute_key
-        order by summed.result_count desc nulls last, canonical_tags.canonical_tag asc nulls last
+        order by summed.answer_count desc nulls last, canonical_tags.canonical_tag asc nulls last
     ) as rank
 from summed
 inner join canonical_tags

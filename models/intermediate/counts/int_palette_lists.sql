@@ -1,4 +1,3 @@
--- Lists in the making can't be spilled, so these come after the others. depends_on: {{ ref('int_consensus_lists') }}
 with
 
 counts as (
@@ -8,27 +7,27 @@ counts as (
 
 ),
 
-attributes as (
+canonical_tags as (
 
-    select * from {{ ref('int_attributes') }}
+    select * from {{ ref('int_canonical_tags') }}
 
 ),
 
 lists as (
 
     select
-        palette_key,
-        attribute_key,
-        {{ tags_in_order('canonical_tag_key', 'result_count', 'rank') }} as tags
+        counts.palette_key,
+        canonical_tags.attribute,
+        {{ ranked_tags('canonical_tags.canonical_tag', 'counts.answer_count', 'counts.rank') }} as tags
     from counts
+    inner join canonical_tags
+        on counts.canonical_tag_key = canonical_tags.canonical_tag_key
     group by all
 
 )
 
 select
-    lists.palette_key,
-    {{ lists_side_by_side('lists.tags', 'attributes.attribute') }}
+    palette_key,
+    {{ lists_side_by_side('tags', 'attribute') }}
 from lists
-inner join attributes
-    on lists.attribute_key = attributes.attribute_key
-group by lists.palette_key
+group by palette_key

@@ -19,4 +19,4 @@ select
 from counts
 inner join palettes
     on counts.palette_key = palettes.palette_key
-where counts.result_count * 4 >= palettes.success_count
+where counts.answer_count * 4 >= palettes.success_count

@@ -11,7 +11,7 @@ models as (
     select
         palette_prompts.palette_key,
         bit_or(answers.model_set) as model_set
-    from {{ ref('int_answers') }} as answers
+    from {{ ref('int_counted_answers') }} as answers
     inner join palette_prompts
         on answers.palette_prompt_key = palette_prompts.palette_prompt_key
     group by all

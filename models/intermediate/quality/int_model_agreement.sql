@@ -1,79 +1,76 @@
 with
 
+-- `rollup` adds rows about all prompt versions, which name none.
 votes as (
 
-    select * from {{ ref('int_vote_contingency') }}
+    select
+        palette_prompts.prompt_version,
+        votes.model_key,
+        votes.attribute_key,
+        votes.canonical_tag_key,
+        votes.others_canonical_tag_key,
+        sum(votes.vote_count) as vote_count
+    from {{ ref('int_leave_one_out_winners') }} as votes
+    inner join {{ ref('int_palette_prompts') }} as palette_prompts
+        on votes.palette_prompt_key = palette_prompts.palette_prompt_key
+    where votes.others_canonical_tag_key is not null
+    group by
+        votes.model_key,
+        votes.attribute_key,
+        votes.canonical_tag_key,
+        votes.others_canonical_tag_key,
+        rollup (palette_prompts.prompt_version)
 
 ),
 
-totals as (
+own_and_others_tags as (
 
     select
         prompt_version,
         model_key,
         attribute_key,
-        sum(vote_count) as vote_count,
-        coalesce(sum(vote_count) filter (where canonical_tag_key = others_canonical_tag_key), 0) as agreeing_count
-    from votes
-    group by all
-
-),
-
-by_own_tag as (
-
-    select
-        prompt_version,
-        model_key,
         canonical_tag_key,
-        sum(vote_count) as vote_count
+        vote_count,
+        0 as others_count,
+        if(canonical_tag_key = others_canonical_tag_key, vote_count, 0) as agreeing_count
     from votes
-    group by all
+    union all
+    select
+        prompt_version,
+        model_key,
+        attribute_key,
+        others_canonical_tag_key as canonical_tag_key,
+        0 as vote_count,
+        vote_count as others_count,
+        0 as agreeing_count
+    from votes
 
 ),
 
-by_others_tag as (
+by_tag as (
 
     select
         prompt_version,
         model_key,
         attribute_key,
-        others_canonical_tag_key,
-        sum(vote_count) as vote_count
-    from votes
-    group by all
-
-),
-
-by_chance as (
-
-    select
-        by_others_tag.prompt_version,
-        by_others_tag.model_key,
-        by_others_tag.attribute_key,
-        sum(by_others_tag.vote_count * by_own_tag.vote_count) as product
-    from by_others_tag
-    inner join by_own_tag
-        on
-            by_others_tag.prompt_version is not distinct from by_own_tag.prompt_version
-            and by_others_tag.model_key = by_own_tag.model_key
-            and by_others_tag.others_canonical_tag_key = by_own_tag.canonical_tag_key
+        canonical_tag_key,
+        sum(vote_count) as vote_count,
+        sum(others_count) as others_count,
+        sum(agreeing_count) as agreeing_count
+    from own_and_others_tags
     group by all
 
 )
 
 select
-    totals.prompt_version,
-    totals.model_key,
-    totals.attribute_key,
-    cast(totals.vote_count as bigint) as compared_vote_count,
-    totals.agreeing_count / totals.vote_count as agreement,
+    prompt_version,
+    model_key,
+    attribute_key,
+    cast(sum(vote_count) as bigint) as compared_vote_count,
+    sum(agreeing_count) / sum(vote_count) as agreement,
     {{ beyond_chance(
-        'totals.agreeing_count / totals.vote_count',
-        'coalesce(by_chance.product, 0) / (totals.vote_count * totals.vote_count)'
+        'sum(agreeing_count) / sum(vote_count)',
+        'sum(vote_count * others_count) / (sum(vote_count) * sum(vote_count))'
     ) }} as cohens_kappa
-from totals
-left join by_chance
-    on
-        totals.prompt_version is not distinct from by_chance.prompt_version
-        and totals.model_key = by_chance.model_key
-        and totals.attribute_key = by_chance.attribute_key
+from by_tag
+group by all

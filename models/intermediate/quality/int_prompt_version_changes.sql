@@ -7,7 +7,7 @@ voters as (
 
 ),
 
-said as (
+tags as (
 
     select
         palette_prompt_key,
@@ -26,12 +26,12 @@ changes as (
     select
         voters.prompt_version,
         voters.attribute_key,
-        (said.now_squared - said.now_said) / ((voters.voter_count - 1) * said.now_said)
-        - (said.previously_squared - said.previously_said) / ((voters.voter_count - 1) * said.previously_said) as change
+        (tags.now_squared - tags.now_said) / ((voters.voter_count - 1) * tags.now_said)
+        - (tags.previously_squared - tags.previously_said) / ((voters.voter_count - 1) * tags.previously_said) as change
     from voters
-    inner join said
-        on voters.palette_prompt_key = said.palette_prompt_key and voters.attribute_key = said.attribute_key
-    where said.now_said > 0 and said.previously_said > 0
+    inner join tags
+        on voters.palette_prompt_key = tags.palette_prompt_key and voters.attribute_key = tags.attribute_key
+    where tags.now_said > 0 and tags.previously_said > 0
 
 ),
 

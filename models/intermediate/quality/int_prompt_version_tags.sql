@@ -10,7 +10,7 @@ select
     voters.prompt_version,
     counts.attribute_key,
     counts.canonical_tag_key,
-    cast(sum(counts.result_count) as bigint) as result_count,
+    cast(sum(counts.answer_count) as bigint) as answer_count,
     cast(
         coalesce(sum(bit_count(counts.first_model_set)) filter (where voters.voter_count >= 2), 0) as bigint
     ) as compared_count

@@ -4,22 +4,26 @@ totals as (
 
     select
         canonical_tag_key,
-        cast(sum(result_count) as bigint) as result_count
+        cast(sum(answer_count) as bigint) as answer_count
     from {{ ref('int_canonical_counts') }}
     group by all
 
 ),
 
+still_said as (
+
+    select * from {{ ref('int_model_prompt_tags') }}
+    where counted_count > 0
+
+),
+
 open_tags as (
 
-    select distinct
-        texts.canonical_tag_key,
-        texts.attribute,
-        texts.tag
-    from {{ ref('int_tag_texts') }} as texts
-    inner join {{ ref('int_text_totals') }} as still_said
-        on texts.text_key = still_said.text_key
-    where texts.text_class = 'open' and still_said.counted_count > 0
+    select tags.*
+    from {{ ref('int_tags') }} as tags
+    semi join still_said
+        on tags.tag_key = still_said.tag_key
+    where tags.tag_class = 'open'
 
 ),
 
@@ -28,7 +32,7 @@ spelt as (
     select
         open_tags.attribute,
         open_tags.tag,
-        totals.result_count,
+        totals.answer_count,
         regexp_replace(strip_accents(open_tags.tag), '[^\p{L}\p{N}]', '', 'g') as letters
     from open_tags
     inner join totals
@@ -39,7 +43,7 @@ spelt as (
 select
     attribute,
     tag,
-    result_count,
+    answer_count,
     letters,
     case
         when regexp_matches(letters, '[a-z]{2}ies$') then left(letters, -3) || 'y'

@@ -13,7 +13,7 @@ variants as (
         attribute,
         tag,
         letters,
-        result_count,
+        answer_count,
         letters as variant
     from spellings
     union all
@@ -21,7 +21,7 @@ variants as (
         attribute,
         tag,
         letters,
-        result_count,
+        answer_count,
         unnest([left(letters, i - 1) || substr(letters, i + 1) for i in range(1, length(letters) + 1)]) as variant
     from spellings
 
@@ -33,15 +33,15 @@ pairs as (
         rare.attribute,
         rare.tag,
         often.tag as suggested_tag,
-        often.result_count as suggested_result_count
+        often.answer_count as suggested_answer_count
     from variants as rare
     inner join variants as often
         on
             rare.attribute = often.attribute
             and rare.variant = often.variant
-            and rare.result_count * 10 <= often.result_count
+            and rare.answer_count * 10 <= often.answer_count
             -- Follows from the last, and spares what one answer full of tags alike would cost: each beside each.
-            and often.result_count >= 10
+            and often.answer_count >= 10
     where damerau_levenshtein(rare.letters, often.letters) = 1
 
 )
@@ -52,7 +52,7 @@ qualify
     row_number() over (
         partition by attribute, tag
         order by
-            suggested_result_count desc nulls last,
+            suggested_answer_count desc nulls last,
             length(suggested_tag) asc nulls last,
             suggested_tag asc nulls last
     ) = 1

@@ -1,39 +1,38 @@
 with
 
-texts as (
+tags as (
 
-    select * from {{ ref('int_tag_texts') }}
-
-),
-
-unmapped_values as (
-
-    select * from {{ ref('int_unmapped_values') }}
+    select * from {{ ref('int_tags') }}
+    where tag_class = 'unmapped'
 
 ),
 
-results as (
+tag_values as (
 
-    select * from {{ ref('int_tag_results') }}
+    select
+        answer_key,
+        tag_key
+    from {{ ref('int_tag_values') }}
+    where is_counted
 
 )
 
 select
-    texts.attribute_key,
-    texts.canonical_tag_key,
-    texts.attribute,
-    texts.tag,
+    tags.attribute_key,
+    tags.canonical_tag_key,
+    tags.attribute,
+    tags.tag,
     list_slice(
-        list(distinct results.palette_seed order by results.palette_seed asc nulls last), 1, 5
+        list(distinct answers.palette_seed order by answers.palette_seed asc nulls last), 1, 5
     ) as example_palettes,
     coalesce(
-        list(distinct results.model order by results.model asc nulls last) filter (where results.model is not null), []
+        list(distinct answers.model order by answers.model asc nulls last) filter (where answers.model is not null), []
     ) as models,
-    min(results.created_at) as first_said_at,
-    max(results.created_at) as last_said_at
-from unmapped_values
-inner join texts
-    on unmapped_values.text_key = texts.text_key
-inner join results
-    on unmapped_values.result_key = results.result_key
+    min(answers.created_at) as first_seen_at,
+    max(answers.created_at) as last_seen_at
+from tag_values
+inner join tags
+    on tag_values.tag_key = tags.tag_key
+inner join {{ ref('int_answers') }} as answers
+    on tag_values.answer_key = answers.answer_key
 group by all

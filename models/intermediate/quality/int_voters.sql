@@ -14,13 +14,13 @@ models as (
     select
         palette_prompt_key,
         bit_or(model_set) as model_set
-    from {{ ref('int_answers') }}
+    from {{ ref('int_counted_answers') }}
     where palette_prompt_key > {{ last_palette_prompt_key }}
     group by all
 
 ),
 
-said as (
+first_answers as (
 
     select
         palette_prompt_key,
@@ -39,13 +39,15 @@ select
     palette_prompts.prompt_version,
     attributes.attribute_key,
     cast(coalesce(bit_count(models.model_set), 0) as bigint) as model_total,
-    case when attributes.is_categorical then said.model_set else models.model_set end as voter_set,
+    case when attributes.is_categorical then first_answers.model_set else models.model_set end as voter_set,
     cast(coalesce(bit_count(voter_set), 0) as bigint) as voter_count,
-    coalesce(said.said_count, 0) as said_count,
-    coalesce(said.squared_count, 0) as squared_count
+    coalesce(first_answers.said_count, 0) as said_count,
+    coalesce(first_answers.squared_count, 0) as squared_count
 from palette_prompts
 cross join {{ ref('int_attributes') }} as attributes
 left join models
     on palette_prompts.palette_prompt_key = models.palette_prompt_key
-left join said
-    on palette_prompts.palette_prompt_key = said.palette_prompt_key and attributes.attribute_key = said.attribute_key
+left join first_answers
+    on
+        palette_prompts.palette_prompt_key = first_answers.palette_prompt_key
+        and attributes.attribute_key = first_answers.attribute_key

@@ -1,8 +1,14 @@
 with
 
+-- A tag has the key of the first of its texts.
 tags as (
 
-    select * from {{ ref('int_tag_keys') }}
+    select
+        tag_key,
+        attribute_key,
+        tag
+    from {{ ref('int_texts') }}
+    where text_key = tag_key
 
 ),
 
@@ -72,6 +78,7 @@ select
     is_categorical,
     tag,
     canonical_tag,
+    min(tag_key) over (partition by attribute_key, canonical_tag) as canonical_tag_key,
     tag_class,
     tag_class not in ('fragment', 'too_long') as is_publishable,
     row_number() over (order by attribute asc nulls last, tag asc nulls last) as name_order

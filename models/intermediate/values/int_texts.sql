@@ -1,41 +1,32 @@
 with
 
-tag_values as (
+answer_values as (
 
-    select * from {{ ref('int_tag_values__flat') }}
-    where result_key > {{ high_water_mark('seen_up_to') }}
+    select * from {{ ref('int_answer_values') }}
+    where answer_key > {{ high_water_mark('last_answer_key') }}
 
 ),
 
-said as (
+distinct_texts as (
 
     select
         attribute_key,
         json_text,
-        max(result_key) as last_result_key
-    from tag_values
+        max(max(answer_key)) over () as last_answer_key
+    from answer_values
     group by all
-
-),
-
-seen as (
-
-    select
-        * exclude (last_result_key),
-        max(last_result_key) over () as seen_up_to
-    from said
 
 ),
 
 new_texts as (
 
-    select seen.*
-    from seen
-    {{ exclude_existing('seen', ['attribute_key', 'json_text']) }}
+    select distinct_texts.*
+    from distinct_texts
+    {{ exclude_existing('distinct_texts', ['attribute_key', 'json_text']) }}
 
 ),
 
-read as (
+decoded as (
 
     select
         *,
@@ -49,19 +40,59 @@ cleaned as (
     select
         *,
         {{ clean_tag('text') }} as tag
-    from read
+    from decoded
+
+),
+
+numbered as (
+
+    select
+        cast(
+            {{ high_water_mark('text_key') }}
+            + row_number() over (order by attribute_key asc nulls last, json_text asc nulls last) as integer
+        ) as text_key,
+        *,
+        coalesce(tag <> '', false) as is_countable
+    from cleaned
+
+),
+
+tags as (
+
+    {% if is_incremental() %}
+    select
+        tag_key,
+        attribute_key,
+        tag
+    from {{ this }}
+    where text_key = tag_key
+    {% else %}
+    select
+        null as tag_key,
+        null as attribute_key,
+        cast(null as varchar) as tag
+    where false
+    {% endif %}
 
 )
 
+-- A tag's key is the least of its texts' keys. Texts stay, and keys only grow: so it stays, too.
 select
-    cast(
-        {{ high_water_mark('text_key') }}
-        + row_number() over (order by attribute_key asc nulls last, json_text asc nulls last) as integer
-    ) as text_key,
-    attribute_key,
-    json_text,
-    text,
-    tag,
-    coalesce(tag <> '', false) as is_countable,
-    seen_up_to
-from cleaned
+    numbered.text_key,
+    case
+        when numbered.is_countable
+            then
+                coalesce(
+                    tags.tag_key,
+                    min(numbered.text_key) over (partition by numbered.attribute_key, numbered.tag)
+                )
+    end as tag_key,
+    numbered.attribute_key,
+    numbered.json_text,
+    numbered.text,
+    numbered.tag,
+    numbered.is_countable,
+    numbered.last_answer_key
+from numbered
+left join tags
+    on numbered.attribute_key = tags.attribute_key and numbered.tag = tags.tag

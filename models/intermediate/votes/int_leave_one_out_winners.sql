@@ -24,18 +24,17 @@ voters as (
     select distinct
         palette_prompt_key,
         attribute_key,
-        model_key,
-        own_count
+        model_key
     from model_votes
 
 ),
 
-ballots as (
+votes_of_others as (
 
     select
         voters.*,
         totals.canonical_tag_key,
-        totals.vote_count - coalesce(model_votes.vote_count, 0) as others_count
+        totals.vote_count - coalesce(model_votes.vote_count, 0) as vote_count
     from voters
     inner join totals
         on voters.palette_prompt_key = totals.palette_prompt_key and voters.attribute_key = totals.attribute_key
@@ -47,17 +46,30 @@ ballots as (
 
 ),
 
--- Votes above, key below: the greatest is for most votes, and of tags that tie for the last key, then for the first.
-most_votes as (
+ranked as (
+
+    select
+        *,
+        rank() over (
+            partition by palette_prompt_key, attribute_key, model_key order by vote_count desc nulls last
+        ) as vote_rank
+    from votes_of_others
+    where vote_count > 0
+
+),
+
+-- Where several tags have most votes, the others have no consensus.
+winners as (
 
     select
         palette_prompt_key,
         attribute_key,
         model_key,
-        max(others_count * 4294967296 + canonical_tag_key) filter (where others_count > 0) as last_key,
-        max(others_count * 4294967296 - canonical_tag_key) filter (where others_count > 0) as first_key
-    from ballots
+        max(canonical_tag_key) as canonical_tag_key
+    from ranked
+    where vote_rank = 1
     group by all
+    having count(*) = 1
 
 )
 
@@ -67,14 +79,10 @@ select
     model_votes.model_key,
     model_votes.canonical_tag_key,
     model_votes.vote_count,
-    model_votes.own_count,
-    case
-        when most_votes.last_key - most_votes.first_key = 2 * (most_votes.last_key % 4294967296)
-            then cast(most_votes.last_key % 4294967296 as integer)
-    end as others_canonical_tag_key
+    winners.canonical_tag_key as others_canonical_tag_key
 from model_votes
-inner join most_votes
+left join winners
     on
-        model_votes.palette_prompt_key = most_votes.palette_prompt_key
-        and model_votes.attribute_key = most_votes.attribute_key
-        and model_votes.model_key = most_votes.model_key
+        model_votes.palette_prompt_key = winners.palette_prompt_key
+        and model_votes.attribute_key = winners.attribute_key
+        and model_votes.model_key = winners.model_key

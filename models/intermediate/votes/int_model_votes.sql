@@ -2,8 +2,25 @@ with
 
 answers as (
 
-    select * from {{ ref('int_answers') }}
+    select * from {{ ref('int_counted_answers') }}
     where model_key is not null and palette_prompt_key > {{ high_water_mark('palette_prompt_key') }}
+
+),
+
+tags as (
+
+    select * from {{ ref('int_tags') }}
+    where is_categorical and is_publishable
+
+),
+
+tag_values as (
+
+    select
+        answer_key,
+        tag_key
+    from {{ ref('int_tag_values') }}
+    where is_counted
 
 ),
 
@@ -11,13 +28,15 @@ counted as (
 
     select
         answers.palette_prompt_key,
-        votes.attribute_key,
+        tags.attribute_key,
         answers.model_key,
-        votes.canonical_tag_key,
+        tags.canonical_tag_key,
         cast(count(*) as integer) as vote_count
-    from {{ ref('int_votes') }} as votes
+    from tag_values
+    inner join tags
+        on tag_values.tag_key = tags.tag_key
     inner join answers
-        on votes.result_key = answers.result_key
+        on tag_values.answer_key = answers.answer_key
     group by all
 
 )

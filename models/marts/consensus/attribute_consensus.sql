@@ -37,15 +37,15 @@ shares as (
         palette_prompts.prompt_version,
         canonical_tags.attribute,
         canonical_tags.canonical_tag as winner,
-        cast(counts.votes as bigint) as votes,
-        palette_prompts.success_count as total,
-        counts.votes / palette_prompts.success_count as share,
+        cast(counts.winner_answer_count as bigint) as winner_answer_count,
+        palette_prompts.success_count as answer_total,
+        counts.winner_answer_count / palette_prompts.success_count as share,
         voters.model_total,
         {{ mean_model_share('counts.vote_parts', 'voters.model_total') }} as mean_model_share,
-        (counts.votes - counts.runner_up_votes) / palette_prompts.success_count as margin,
+        (counts.winner_answer_count - counts.runner_up_answer_count) / palette_prompts.success_count as margin,
         {{ normalised_entropy('counts.entropy', 'attributes.allowed_tag_count') }} as entropy,
         {{ effective_tags('counts.entropy') }} as effective_tags,
-        counts.votes = counts.runner_up_votes as is_tie,
+        counts.winner_answer_count = counts.runner_up_answer_count as is_tie,
         counts.tag_count
     from counts
     inner join palette_prompts

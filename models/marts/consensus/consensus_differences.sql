@@ -34,8 +34,7 @@ canonical_tags as (
 found as (
 
     select
-        differences.* exclude (votes, is_different),
-        differences.votes as winner_votes,
+        differences.* exclude (is_different),
         palette_prompts.palette_prompt_key
     from differences
     inner join palette_prompts

@@ -2,7 +2,12 @@ with
 
 counts as (
 
-    select * from {{ ref('int_palette_attribute_winners') }}
+    select
+        palette_key,
+        attribute_key,
+        {{ what_ranks_agree_on() }}
+    from {{ ref('int_palette_counts') }}
+    group by all
 
 ),
 
@@ -31,15 +36,15 @@ shares as (
         canonical_tags.attribute,
         palettes.prompt_version_count,
         canonical_tags.canonical_tag as winner,
-        counts.votes,
-        palettes.success_count as total,
-        counts.votes / palettes.success_count as share,
+        counts.winner_answer_count,
+        palettes.success_count as answer_total,
+        counts.winner_answer_count / palettes.success_count as share,
         palettes.model_total,
         {{ mean_model_share('counts.vote_parts', 'palettes.model_total') }} as mean_model_share,
-        (counts.votes - counts.runner_up_votes) / palettes.success_count as margin,
+        (counts.winner_answer_count - counts.runner_up_answer_count) / palettes.success_count as margin,
         {{ normalised_entropy('counts.entropy', 'attributes.allowed_tag_count') }} as entropy,
         {{ effective_tags('counts.entropy') }} as effective_tags,
-        counts.votes = counts.runner_up_votes as is_tie,
+        counts.winner_answer_count = counts.runner_up_answer_count as is_tie,
         counts.tag_count
     from counts
     inner join palettes

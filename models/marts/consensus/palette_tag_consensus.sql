@@ -12,22 +12,14 @@ lists as (
 
     select * from {{ ref('int_consensus_lists') }}
 
-),
-
-names as (
-
-    select list(canonical_tag order by canonical_tag_key asc nulls last) as names
-    from {{ ref('int_canonical_tags') }}
-
 )
 
 select
     palette_prompts.palette_seed as seed,
     palette_prompts.prompt_version as "promptVersion",
     cast(palette_prompts.success_count as double) as "totalModels",
-    {{ consensus_columns('lists', 'names.names') }},
+    {{ consensus_columns('lists') }},
     coalesce(epoch_us(palette_prompts.last_success_at) / 1000, 0.0) as "updatedAt"
 from palette_prompts
 left join lists -- noqa: ST11
     on palette_prompts.palette_prompt_key = lists.palette_prompt_key
-cross join names

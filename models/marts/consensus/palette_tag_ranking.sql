@@ -24,10 +24,10 @@ shares as (
         palettes.palette_seed,
         canonical_tags.attribute,
         canonical_tags.canonical_tag,
-        counts.result_count,
+        counts.answer_count,
         counts.prompt_version_count,
-        palettes.success_count as total,
-        counts.result_count / palettes.success_count as share,
+        palettes.success_count as answer_total,
+        counts.answer_count / palettes.success_count as share,
         palettes.model_total,
         {{ mean_model_share('counts.vote_parts', 'palettes.model_total') }} as mean_model_share,
         counts.rank

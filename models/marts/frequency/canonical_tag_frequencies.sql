@@ -33,9 +33,9 @@ shares as (
         canonical_tags.canonical_tag,
         counts.is_published,
         cast(counts.occurrences as bigint) as occurrences,
-        cast(counts.result_count as bigint) as result_count,
+        cast(counts.answer_count as bigint) as answer_count,
         cast(coalesce(bit_count(counts.model_set), 0) as bigint) as model_count,
-        counts.result_count / palette_prompts.success_count as share,
+        counts.answer_count / palette_prompts.success_count as share,
         voters.model_total,
         {{ mean_model_share('counts.vote_parts', 'voters.model_total') }} as mean_model_share,
         cast(counts.rank as bigint) as rank

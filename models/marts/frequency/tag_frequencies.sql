@@ -26,9 +26,9 @@ select
     tags.canonical_tag,
     tags.tag_class,
     cast(counts.occurrences as bigint) as occurrences,
-    cast(counts.result_count as bigint) as result_count,
+    cast(counts.answer_count as bigint) as answer_count,
     cast(coalesce(bit_count(counts.model_set), 0) as bigint) as model_count,
-    counts.result_count / palette_prompts.success_count as share,
+    counts.answer_count / palette_prompts.success_count as share,
     cast(counts.rank as bigint) as rank
 from counts
 inner join palette_prompts

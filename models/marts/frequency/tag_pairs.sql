@@ -6,9 +6,26 @@ tags as (
 
 ),
 
-possible as (
+tags_by_palette as (
 
-    select count(*) * (count(*) - 1) / 2 as pair_count from tags
+    select list_sort(list(palette_tags.canonical_tag_key), 'asc', 'nulls last') as tag_keys
+    from {{ ref('int_palette_tags') }} as palette_tags
+    inner join tags
+        on palette_tags.canonical_tag_key = tags.canonical_tag_key
+    group by palette_tags.palette_key
+
+),
+
+cooccurring as (
+
+    select
+        one.tag_key as one_key,
+        other.tag_key as other_key,
+        count(*) as palette_count
+    from tags_by_palette, unnest(tag_keys) as one (tag_key), unnest(tag_keys) as other (tag_key)
+    where one.tag_key < other.tag_key
+    group by all
+    having count(*) >= (select min(least_count) from tags)
 
 ),
 
@@ -16,20 +33,20 @@ possible as (
 tested as (
 
     select
-        together.*,
-        possible.pair_count,
-        2 * possible.pair_count * {{ chance_of_overlap(
-            'together.palette_count', 'one.palette_count', 'other.palette_count', 'one.all_palette_count'
+        cooccurring.*,
+        all_pairs.pair_count,
+        2 * all_pairs.pair_count * {{ chance_of_overlap(
+            'cooccurring.palette_count', 'one.palette_count', 'other.palette_count', 'one.all_palette_count'
         ) }} as least_p_value,
         one.palette_count as one_count,
         other.palette_count as other_count,
         one.all_palette_count
-    from {{ ref('int_tags_together') }} as together
+    from cooccurring
     inner join tags as one
-        on together.one_key = one.canonical_tag_key
+        on cooccurring.one_key = one.canonical_tag_key
     inner join tags as other
-        on together.other_key = other.canonical_tag_key
-    cross join possible
+        on cooccurring.other_key = other.canonical_tag_key
+    cross join (select count(*) * (count(*) - 1) / 2 as pair_count from tags) as all_pairs
 
 ),
 

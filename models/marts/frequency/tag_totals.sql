@@ -7,20 +7,18 @@ tags as (
 ),
 
 -- `rollup` adds a row about all prompt versions, which names none.
-told as (
+model_counts as (
 
     select
         model_prompts.prompt_version,
-        texts.tag_key,
-        sum(said.counted_count) as occurrences,
+        model_tags.tag_key,
+        sum(model_tags.counted_count) as occurrences,
         count(distinct model_prompts.model) as model_count
-    from {{ ref('int_text_totals') }} as said
-    inner join {{ ref('int_model_prompt_keys') }} as model_prompts
-        on said.model_prompt_key = model_prompts.model_prompt_key
-    inner join {{ ref('int_tag_texts') }} as texts
-        on said.text_key = texts.text_key
-    where said.counted_count > 0
-    group by texts.tag_key, rollup (model_prompts.prompt_version)
+    from {{ ref('int_model_prompt_tags') }} as model_tags
+    inner join {{ ref('int_model_prompts') }} as model_prompts
+        on model_tags.model_prompt_key = model_prompts.model_prompt_key
+    where model_tags.counted_count > 0
+    group by model_tags.tag_key, rollup (model_prompts.prompt_version)
 
 ),
 
@@ -29,7 +27,7 @@ by_version as (
     select
         palette_prompts.prompt_version,
         counts.tag_key,
-        sum(counts.result_count) as result_count,
+        sum(counts.answer_count) as answer_count,
         count(*) as palette_count,
         count(*) filter (where counts.is_first_of_palette) as first_count
     from {{ ref('int_tag_counts') }} as counts
@@ -46,7 +44,7 @@ totals as (
     select
         null as prompt_version,
         tag_key,
-        sum(result_count) as result_count,
+        sum(answer_count) as answer_count,
         cast(sum(first_count) as bigint) as palette_count
     from by_version
     group by all
@@ -59,16 +57,16 @@ select
     tags.tag,
     tags.canonical_tag,
     tags.tag_class,
-    cast(told.occurrences as bigint) as occurrences,
-    cast(totals.result_count as bigint) as result_count,
-    told.model_count,
+    cast(model_counts.occurrences as bigint) as occurrences,
+    cast(totals.answer_count as bigint) as answer_count,
+    model_counts.model_count,
     totals.palette_count,
     row_number() over (
         partition by totals.prompt_version, tags.attribute_key
-        order by totals.result_count desc nulls last, tags.name_order asc nulls last
+        order by totals.answer_count desc nulls last, tags.name_order asc nulls last
     ) as rank
 from totals
-inner join told
-    on totals.prompt_version is not distinct from told.prompt_version and totals.tag_key = told.tag_key
+inner join model_counts
+    on totals.prompt_version is not distinct from model_counts.prompt_version and totals.tag_key = model_counts.tag_key
 inner join tags
     on totals.tag_key = tags.tag_key

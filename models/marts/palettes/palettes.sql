@@ -43,7 +43,7 @@ tagged as (
 
     select
         palette_seed,
-        sum(result_count) as result_count,
+        sum(answer_count) as answer_count,
         sum(success_count) as success_count,
         count(*) as prompt_version_count
     from {{ ref('int_palette_prompts') }}
@@ -58,7 +58,7 @@ select
     documents.created_at,
     coalesce(documents.is_deleted, false) as is_deleted,
     documents.palette_id is not null as has_document,
-    cast(coalesce(tagged.result_count, 0) as bigint) as result_count,
+    cast(coalesce(tagged.answer_count, 0) as bigint) as answer_count,
     cast(coalesce(tagged.success_count, 0) as bigint) as success_count,
     coalesce(tagged.prompt_version_count, 0) as prompt_version_count
 from documents

@@ -7,16 +7,49 @@ tags as (
         attribute_key,
         min(shared_palette_count) as shared_palette_count,
         count(*) as tag_count,
-        count(*) filter (where previous_result_count = 0) as added_tag_count,
-        count(*) filter (where result_count = 0) as dropped_tag_count
+        count(*) filter (where previous_answer_count = 0) as added_tag_count,
+        count(*) filter (where answer_count = 0) as dropped_tag_count
     from {{ ref('int_tag_changes') }}
     group by all
 
 ),
 
+-- Exchange 0 is none.
+exchanges as (
+
+    select
+        prompt_version,
+        attribute_key,
+        answer_count + previous_answer_count as both_counts,
+        unnest([answer_count] || exchanged_counts) as now_count,
+        generate_subscripts([answer_count] || exchanged_counts, 1) - 1 as exchange
+    from {{ ref('int_tag_changes') }}
+
+),
+
+shares as (
+
+    select
+        prompt_version,
+        attribute_key,
+        exchange,
+        now_count / sum(now_count) over attribute_exchange as now_share,
+        (both_counts - now_count) / sum(both_counts - now_count) over attribute_exchange as previous_share
+    from exchanges
+    window attribute_exchange as (partition by prompt_version, attribute_key, exchange)
+
+),
+
 divergences as (
 
-    select * from {{ ref('int_attribute_divergences') }}
+    select
+        prompt_version,
+        attribute_key,
+        exchange,
+        abs(round({{ exact_sum(divergence_of_a_tag('now_share', 'previous_share')) }}, 9)) as divergence
+    from shares
+    where isfinite(now_share) and isfinite(previous_share)
+    group by all
 
 ),
 

@@ -18,10 +18,10 @@ counted as (
 )
 
 select
-    said_tags.attribute,
+    voted_tags.attribute,
     models.model,
     others_tags.canonical_tag as others_winner,
-    said_tags.canonical_tag as said_tag,
+    voted_tags.canonical_tag as voted_tag,
     cast(round(counted.items, 2) as double) as items,
     round(counted.items / counted.others_items, 4) as share
 from counted
@@ -29,5 +29,5 @@ inner join {{ ref('int_models') }} as models
     on counted.model_key = models.model_key
 inner join {{ ref('int_canonical_tags') }} as others_tags
     on counted.others_canonical_tag_key = others_tags.canonical_tag_key
-inner join {{ ref('int_canonical_tags') }} as said_tags
-    on counted.canonical_tag_key = said_tags.canonical_tag_key
+inner join {{ ref('int_canonical_tags') }} as voted_tags
+    on counted.canonical_tag_key = voted_tags.canonical_tag_key

@@ -18,6 +18,20 @@ entropies as (
 
 ),
 
+value_quality as (
+
+    select
+        prompt_version,
+        attribute_key,
+        cast(sum(value_count) as bigint) as value_count,
+        sum(as_asked_count) / nullif(sum(counted_count), 0) as vocabulary_compliance,
+        sum(malformed_value_count) / sum(value_count) as malformed_value_rate,
+        sum(extra_value_count) / sum(value_count) as extra_value_rate
+    from {{ ref('int_value_quality') }}
+    group by all
+
+),
+
 measured as (
 
     select
@@ -32,10 +46,10 @@ measured as (
             as krippendorff_alpha_upper_bound,
         entropies.mean_entropy,
         entropies.mean_effective_tags,
-        coalesce(said.value_count, 0) as value_count,
-        said.vocabulary_compliance,
-        said.malformed_value_rate,
-        said.surplus_rate,
+        coalesce(value_quality.value_count, 0) as value_count,
+        value_quality.vocabulary_compliance,
+        value_quality.malformed_value_rate,
+        value_quality.extra_value_rate,
         coalesce(changes.shared_palette_count, 0) as shared_palette_count,
         changes.agreement_change,
         changes.agreement_change_error,
@@ -46,14 +60,16 @@ measured as (
         on
             prompt_versions.prompt_version = agreement.prompt_version
             and attributes.attribute_key = agreement.attribute_key
-    left join {{ ref('int_alpha_errors') }} as errors
+    left join {{ ref('int_alpha_standard_errors') }} as errors
         on
             prompt_versions.prompt_version = errors.prompt_version
             and attributes.attribute_key = errors.attribute_key
     left join entropies
         on prompt_versions.prompt_version = entropies.prompt_version and attributes.attribute = entropies.attribute
-    left join {{ ref('int_prompt_version_values') }} as said
-        on prompt_versions.prompt_version = said.prompt_version and attributes.attribute_key = said.attribute_key
+    left join value_quality
+        on
+            prompt_versions.prompt_version = value_quality.prompt_version
+            and attributes.attribute_key = value_quality.attribute_key
     left join {{ ref('int_prompt_version_changes') }} as changes
         on prompt_versions.prompt_version = changes.prompt_version and attributes.attribute_key = changes.attribute_key
 

@@ -6,7 +6,7 @@ spellings as (
 
 ),
 
-slips as (
+typos as (
 
     select * from {{ ref('int_tag_typos') }}
 
@@ -16,9 +16,9 @@ most_said as (
 
     select
         *,
-        first_value(struct_pack(tag, letters, result_count)) over (
+        first_value(struct_pack(tag, letters, answer_count)) over (
             partition by attribute, singular
-            order by result_count desc nulls last, length(tag) asc nulls last, tag asc nulls last
+            order by answer_count desc nulls last, length(tag) asc nulls last, tag asc nulls last
         ) as suggested
     from spellings
 
@@ -29,9 +29,9 @@ in_blocks as (
     select
         attribute,
         tag,
-        result_count,
+        answer_count,
         suggested.tag as suggested_tag,
-        suggested.result_count as suggested_result_count,
+        suggested.answer_count as suggested_answer_count,
         if(letters = suggested.letters, 'spelling', 'plural') as reason
     from most_said
     where tag <> suggested.tag
@@ -41,17 +41,17 @@ in_blocks as (
 by_letter as (
 
     select
-        slips.attribute,
-        slips.tag,
-        spellings.result_count,
-        slips.suggested_tag,
-        slips.suggested_result_count,
-        'slip' as reason
-    from slips
+        typos.attribute,
+        typos.tag,
+        spellings.answer_count,
+        typos.suggested_tag,
+        typos.suggested_answer_count,
+        'typo' as reason
+    from typos
     inner join spellings
-        on slips.attribute = spellings.attribute and slips.tag = spellings.tag
+        on typos.attribute = spellings.attribute and typos.tag = spellings.tag
     anti join in_blocks
-        on slips.attribute = in_blocks.attribute and slips.tag = in_blocks.tag
+        on typos.attribute = in_blocks.attribute and typos.tag = in_blocks.tag
 
 )
 

@@ -7,7 +7,7 @@ tested as (
         {{ two_sided_p_of_t('share_change', 'share_change_error', 'shared_palette_count - 1') }} as single_p_value
     from {{ ref('int_tag_changes') }}
     where
-        result_count + previous_result_count >= {{ least_compared_items() }}
+        answer_count + previous_answer_count >= {{ least_compared_items() }}
         and shared_palette_count >= {{ least_compared_palettes() }}
 
 ),
@@ -27,8 +27,8 @@ select
     canonical_tags.canonical_tag,
     prompt_versions.previous_prompt_version,
     ordered.shared_palette_count,
-    ordered.result_count,
-    ordered.previous_result_count,
+    ordered.answer_count,
+    ordered.previous_answer_count,
     round(ordered.share, 12) as share,
     round(ordered.previous_share, 12) as previous_share,
     round(ordered.share_change, 12) + 0.0 as share_change,

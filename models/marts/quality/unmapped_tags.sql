@@ -13,9 +13,27 @@ totals as (
 
 ),
 
+compared as (
+
+    select
+        unmapped.canonical_tag_key,
+        vocabulary.tag as allowed_tag,
+        levenshtein(unmapped.tag, vocabulary.tag) as distance,
+        jaro_winkler_similarity(unmapped.tag, vocabulary.tag) as similarity
+    from unmapped
+    inner join {{ ref('vocabulary') }} as vocabulary
+        on unmapped.attribute = vocabulary.attribute
+
+),
+
 nearest as (
 
-    select * from {{ ref('int_nearest_tags') }}
+    select
+        canonical_tag_key,
+        min(struct_pack(distance, dissimilarity := 1 - similarity, allowed_tag, similarity)) as best
+    from compared
+    where similarity > 0
+    group by all
 
 ),
 
@@ -29,16 +47,16 @@ select
     totals.attribute,
     totals.tag,
     totals.occurrences,
-    totals.result_count,
+    totals.answer_count,
     totals.model_count,
     totals.palette_count,
     unmapped.example_palettes,
     unmapped.models,
-    unmapped.first_said_at,
-    unmapped.last_said_at,
-    nearest.nearest_tag,
-    nearest.nearest_distance,
-    nearest.nearest_similarity,
+    unmapped.first_seen_at,
+    unmapped.last_seen_at,
+    nearest.best.allowed_tag as nearest_tag,
+    nearest.best.distance as nearest_distance,
+    nearest.best.similarity as nearest_similarity,
     likely.likely_tag,
     likely.likely_share,
     likely.likely_gain

@@ -1,1 +1,0 @@
-{{ retired_keys('result_key', ref('int_tag_results')) }}

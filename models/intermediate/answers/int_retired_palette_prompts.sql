@@ -1,1 +1,0 @@
-{{ retired_keys('palette_prompt_key', ref('int_palette_prompts')) }}
