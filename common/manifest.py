@@ -50,6 +50,13 @@ class Shrunk(msgspec.Struct, frozen=True):
         return f"{self.table} shrinks from {self.before:,} to {self.after:,} rows, {_REASONS[self.reason]}"
 
 
+class UnitTests(msgspec.Struct, frozen=True):
+    """The code of a build, as a fingerprint, and when all unit tests passed on it (ISO 8601, UTC); None: not known."""
+
+    code: str
+    passed_at: str | None
+
+
 class FileEntry(msgspec.Struct, frozen=True):
     """A file of a release. `path` is relative to the release; `rows` are those of all tables in it."""
 
@@ -80,6 +87,8 @@ class Manifest(msgspec.Struct, frozen=True):
     """The deletions that had ever landed, by table of Convex. None in releases from before this was kept."""
     shrunk: list[Shrunk] = msgspec.field(default_factory=list)
     """The tables that lost most of their rows since the release before, and why that stopped nothing."""
+    unit_tests: UnitTests | None = None
+    """None in releases from before this was kept. `passed_at` is None where `--allow-untested` published it."""
 
     def write(self, directory: Path) -> None:
         """Write it into a release."""

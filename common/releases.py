@@ -14,7 +14,9 @@ from pathlib import Path
 
 from common.errors import CommandError
 from common.files import atomic_directory, locked, sync_to_disk
+from common.manifest import Manifest
 from common.paths import path_of
+from common.progress import Tell, silent
 from common.settings import setting
 from palette import given_path
 
@@ -54,6 +56,15 @@ class Releases:
         """Return the id of the release that readers open; None where nothing is published."""
         link = self.directory / CURRENT
         return link.readlink().name if link.is_symlink() else None
+
+    def manifest(self, report: Tell = silent) -> Manifest | None:
+        """Return the manifest of the current release; None where there is none, or where it can't be read."""
+        current = self.current()
+        try:
+            return Manifest.read(self.directory / current) if current else None
+        except CommandError as error:
+            report(f"nothing is compared with the last release: {error}")
+            return None
 
     def find(self, name: str | None) -> Path:
         """Return the directory of a release: a build id, or a path; without one, the current. Raises CommandError."""

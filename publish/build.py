@@ -70,7 +70,7 @@ class Mart(Relation):
 
 @dataclass(frozen=True)
 class Build:
-    """A build that passed: every model, seed and test of it."""
+    """A build that passed: every model, seed and data test of it."""
 
     database: Path
     catalog: str
@@ -166,7 +166,7 @@ def _has_to_pass(node: dict[str, Any]) -> bool:
         return node["config"]["severity"].lower() == "error"
     if node["resource_type"] in ("model", "seed", "snapshot"):
         return node["config"]["materialized"] != "ephemeral"
-    return node["resource_type"] in ("unit_test", "function")
+    return node["resource_type"] == "function"
 
 
 def _name(unique_id: str) -> str:

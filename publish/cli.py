@@ -35,7 +35,8 @@ from publish.release import Published, publish
 from publish.renames import RENAMES, read_renames
 
 DESCRIPTION = f"""\
-Publish the last dbt build, if every model, seed and test of it passed on what the raw zone holds now.
+Publish the last dbt build, if every model, seed and data test of it passed on what the raw zone holds now, and the unit
+tests on its code (make unit-tests).
 
 Writes <publish-dir>/<build_id>/ and makes it the current release in one step:
 
@@ -48,7 +49,7 @@ Readers open <publish-dir>/current/…; what they have open they keep. The last 
 A build that failed, a partial build, and one that a newer run has overtaken are refused, with what is the matter.
 So is one in which a table that counts documents (palettes, answers, palette_tag_consensus) has lost more than a
 third of its rows since the last release, and more than 100 of them or more than 90 %, unless that many documents were
-deleted. --allow-shrink TABLE says that it is meant; manifest.json records it.
+deleted. --allow-shrink TABLE says that it is meant; manifest.json records it. So it does with --allow-untested.
 
 exit codes: 0 done; 1 failed, with one line on stderr that says what to do; 2 wrong usage
 settings:   flags first, then the environment, then .env: PUBLISH_DIR (data/published), DUCKDB_PATH
@@ -146,6 +147,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--keep", type=_at_least_one, default=3, metavar="N", help="how many releases stay (3)")
     parser.add_argument(
         "--allow-stale", action="store_true", help="publish a build although newer runs have landed since"
+    )
+    parser.add_argument(
+        "--allow-untested",
+        action="store_true",
+        help="publish a build whose code the unit tests haven't passed on",
     )
     _add_allow_shrink(parser)
     _add_shared(parser)
@@ -258,6 +264,7 @@ def _publish(options: argparse.Namespace) -> int:
             progress,
             allow_stale=options.allow_stale,
             allow_shrink=options.allow_shrink,
+            allow_untested=options.allow_untested,
             report=tell,
         )
     for table in done.manifest.shrunk if done.is_new else ():

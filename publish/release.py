@@ -11,8 +11,9 @@ from typing import Any
 import duckdb
 
 from common import __version__
+from common.dbt import artifacts
 from common.errors import CommandError, first_line
-from common.manifest import FileEntry, Manifest, Shrunk, differences, files_of
+from common.manifest import FileEntry, Manifest, Shrunk, UnitTests, differences, files_of
 from common.problems import remedy
 from common.progress import Progress, Tell, silent
 from common.raw_zone import RawZone
@@ -25,6 +26,7 @@ from publish.convex import Written, write_documents, write_zip
 from publish.database import STORAGE_VERSION, write_database, write_parquet
 from publish.losses import shrunk_tables
 from publish.sample import holds_sample
+from publish.unit_tests import COMMAND, unit_tests_of
 
 PROJECT = Path(__file__).parents[1]
 COUNTS = """
@@ -54,12 +56,14 @@ def publish(
     *,
     allow_stale: bool = False,
     allow_shrink: Collection[str] = (),
+    allow_untested: bool = False,
     report: Tell = silent,
 ) -> Published:
     """Publish the last build: make its release and the link `current`, and delete all but the last `keep` releases.
 
-    Tables of `allow_shrink` may lose most of their rows. Raises CommandError, and leaves what was current as it was, if
-    the build didn't pass, if another table that counts documents did so, or if a release can't be written.
+    Tables of `allow_shrink` may lose most of their rows; with `allow_untested`, the unit tests need not have passed on
+    its code. Raises CommandError, and leaves what was current as it was, if the build or its code didn't pass, if
+    another table that counts documents lost most of its rows, or if a release can't be written.
     """
     try:
         with releases.lock():
@@ -67,9 +71,15 @@ def publish(
             _refuse_unknown(build, allow_shrink)
             is_new = build.build_id not in releases.ids()
             if is_new:
-                last = _last_release(releases, report)
+                last = releases.manifest(report)
+                tests = unit_tests_of(target, *artifacts(target), last)
+                if not (tests.passed_at or allow_untested):
+                    raise CommandError(
+                        f"the unit tests haven't passed on the code of this build: {COMMAND}, and publish again; "
+                        "or publish it with --allow-untested"
+                    )
                 with releases.new(build.build_id) as directory:
-                    _write(build, directory, last, allow_shrink, progress)
+                    _write(build, directory, last, tests, allow_shrink, progress)
             _refuse_if_damaged(releases.directory / build.build_id)
             releases.switch(build.build_id)
             return Published(Manifest.read(releases.directory / build.build_id), is_new, releases.prune(keep))
@@ -88,16 +98,6 @@ def _refuse_unknown(build: Build, allow_shrink: Collection[str]) -> None:
     if unknown := sorted({*allow_shrink} - guarded):
         names = ", ".join(sorted(guarded))
         raise CommandError(f"--allow-shrink {unknown[0]}: only tables that count documents are guarded: {names}")
-
-
-def _last_release(releases: Releases, report: Tell) -> Manifest | None:
-    """Return the manifest of the current release. Where it can't be read, nothing can be compared with it."""
-    current = releases.current()
-    try:
-        return Manifest.read(releases.directory / current) if current else None
-    except CommandError as error:
-        report(f"nothing is compared with the last release: {error}")
-        return None
 
 
 def _shrunk(build: Build, files: list[FileEntry], last: Manifest | None, allowed: Collection[str]) -> list[Shrunk]:
@@ -128,7 +128,12 @@ def deletes_since(build: Build, last: Manifest) -> dict[str, int]:
 
 
 def _write(
-    build: Build, directory: Path, last: Manifest | None, allow_shrink: Collection[str], progress: Progress
+    build: Build,
+    directory: Path,
+    last: Manifest | None,
+    tests: UnitTests,
+    allow_shrink: Collection[str],
+    progress: Progress,
 ) -> None:
     path, commit = directory / "palettes.duckdb", _git_commit(PROJECT)
     steps = len(build.internal) + sum(not mart.is_view for mart in build.marts) + len(build.marts)
@@ -165,6 +170,7 @@ def _write(
         build.origin,
         build.deletes,
         _shrunk(build, files, last, allow_shrink),
+        tests,
     ).write(directory)
 
 

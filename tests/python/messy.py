@@ -71,7 +71,7 @@ def built_once(directory: Path) -> BuiltPlace:
         if not whole.exists():
             warehouse.land(SAMPLE)
             warehouse.land_documents("palette_tags", answers())
-            warehouse.run("build")
+            warehouse.run("build", "--selector", "everything")
             warehouse.run("docs", "generate", "--target-path", str(directory / "docs"))
             whole.touch()
     return BuiltPlace(warehouse.database, warehouse.raw_dir, warehouse.target)
