@@ -63,13 +63,12 @@ $(DEV): requirements/dev.txt $(DUCKDB2) $(RUNTIME)
 WITH_ENV = $(BIN)/python -m common.with_env
 
 .PHONY: build
-build: $(RUNTIME) ## build, test and publish the warehouse, from the landed data or else from the sample
+build: $(RUNTIME) ## build, test and publish the warehouse, from the landed data or else from the sample, if anything has changed (FORCE=1: anyway)
 	@$(BIN)/python seeds/check.py
 	@$(BIN)/python -m publish.sample
 	$(BIN)/python -m extract load --if-empty sample/convex-export.zip
-	$(WITH_ENV) $(DBT) --quiet build
-	@$(WITH_ENV) $(BIN)/python -m publish.unit_tests
-	$(BIN)/python -m publish
+	@$(if $(FORCE),false,$(WITH_ENV) $(BIN)/python -m publish.up_to_date) || { $(WITH_ENV) $(DBT) --quiet build && \
+		$(WITH_ENV) $(BIN)/python -m publish.unit_tests && $(BIN)/python -m publish; }
 	@$(BIN)/python -m publish.summary
 
 .PHONY: unit-tests

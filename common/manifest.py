@@ -89,6 +89,8 @@ class Manifest(msgspec.Struct, frozen=True):
     """The tables that lost most of their rows since the release before, and why that stopped nothing."""
     unit_tests: UnitTests | None = None
     """None in releases from before this was kept. `passed_at` is None where `--allow-untested` published it."""
+    inputs: str | None = None
+    """What the build was made with, see `common.inputs`; None where plain dbt made it."""
 
     def write(self, directory: Path) -> None:
         """Write it into a release."""

@@ -20,6 +20,7 @@ from typing import BinaryIO
 from common.command import guarded, say
 from common.dbt import ARTIFACTS, colours, database_path, kept_artifacts, target_path
 from common.errors import CommandError
+from common.inputs import inputs, keep_inputs
 from common.paths import path_of
 from common.problems import holder, is_full_text, is_locked_text
 from common.settings import setting
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str]) -> int:
         target, database = target_path(), database_path()
         places = {"DBT_TARGET_PATH": target, "DBT_LOG_PATH": _logs(), "DUCKDB_PATH": database}
         environment = {name: str(places[name]) for name in ("DBT_TARGET_PATH", "DBT_LOG_PATH") if setting(name)}
+        made_with = inputs() if "build" in arguments else ""
     except CommandError as error:
         say(f"dbt: {error}")
         return 1
@@ -58,8 +60,8 @@ def main(arguments: Sequence[str]) -> int:
         signal.signal(signal.SIGINT, lambda number, _frame: interrupts.append(number))
         signal.signal(signal.SIGTERM, lambda _number, _frame: ran.terminate())
         said = hand_on(ran.stdout or (), sys.stdout.buffer)
-    if "build" in arguments:
-        keep_artifacts(target)
+    if made_with:
+        keep_artifacts(target, made_with)
     if not ran.returncode:
         return 0
     if line := explanation(said, database, is_interrupted=bool(interrupts)):
@@ -121,13 +123,15 @@ def _logs() -> Path:
     return path_of("DBT_LOG_PATH", setting("DBT_LOG_PATH") or "logs")
 
 
-def keep_artifacts(target: Path) -> None:
-    """Copy what a build left, so that a command that only looks doesn't write over it."""
+def keep_artifacts(target: Path, made_with: str) -> None:
+    """Copy what a build left, so that a command that only looks doesn't write over it, and what it was made with."""
     kept = kept_artifacts(target)
     try:
         kept.mkdir(exist_ok=True)
+        keep_inputs(target, "")
         for name in ARTIFACTS:
             shutil.copyfile(target / name, kept / name)
+        keep_inputs(target, made_with)
     except OSError:  # publish takes what dbt left, then, and says where it can't
         shutil.rmtree(kept, ignore_errors=True)
 

@@ -13,6 +13,7 @@ import duckdb
 from common import __version__
 from common.dbt import artifacts
 from common.errors import CommandError, first_line
+from common.inputs import kept_inputs
 from common.manifest import FileEntry, Manifest, Shrunk, UnitTests, differences, files_of
 from common.problems import remedy
 from common.progress import Progress, Tell, silent
@@ -79,7 +80,9 @@ def publish(
                         "or publish it with --allow-untested"
                     )
                 with releases.new(build.build_id) as directory:
-                    _write(build, directory, last, tests, allow_shrink, progress)
+                    _write(
+                        build, directory, last, tests, kept_inputs(target, build.invocation_id), allow_shrink, progress
+                    )
             _refuse_if_damaged(releases.directory / build.build_id)
             releases.switch(build.build_id)
             return Published(Manifest.read(releases.directory / build.build_id), is_new, releases.prune(keep))
@@ -132,6 +135,7 @@ def _write(
     directory: Path,
     last: Manifest | None,
     tests: UnitTests,
+    made_with: str | None,
     allow_shrink: Collection[str],
     progress: Progress,
 ) -> None:
@@ -171,6 +175,7 @@ def _write(
         build.deletes,
         _shrunk(build, files, last, allow_shrink),
         tests,
+        made_with,
     ).write(directory)
 
 

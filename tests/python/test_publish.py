@@ -717,7 +717,7 @@ def test_where_the_last_release_cannot_be_read_that_is_told(command: Command, la
 def test_a_command_that_only_looks_hinders_no_publication_where_make_has_built(
     place: BuiltPlace, tmp_path: Path, which: str
 ) -> None:
-    keep_artifacts(place.target)
+    keep_artifacts(place.target, "x")
     edit(
         place, lambda r: (r["args"].update(which=which), r["metadata"].update(invocation_id="x"), r["results"].clear())
     )
@@ -729,7 +729,7 @@ def test_a_command_that_only_looks_hinders_no_publication_where_make_has_built(
 
 
 def test_what_make_has_kept_of_another_build_is_not_taken(place: BuiltPlace, tmp_path: Path) -> None:
-    keep_artifacts(place.target)
+    keep_artifacts(place.target, "x")
     place.build_again(1)
     edit(place, lambda r: r["args"].update(which="show"))
     assert "made by another dbt command" in refused(place, tmp_path / "published")
