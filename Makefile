@@ -125,7 +125,7 @@ POLARS := .venv-polars/.installed
 # Quick checks run first, two at a time.
 .PHONY: test
 test: $(DEV) ## run the checks and tests that prove the product
-	@$(MAKE) --no-print-directory --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) lint types parse governance test-examples
+	@$(MAKE) --no-print-directory --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync) lint types governance test-examples
 	@$(MAKE) --no-print-directory pytest
 
 .PHONY: test-all
@@ -176,7 +176,7 @@ parse: $(DEV) ## parse the dbt project, with deprecations as errors
 	DBT_TARGET_PATH="$${DBT_TARGET_PATH:-target}/parse" $(DBT) --quiet parse --no-partial-parse --warn-error-options '{"error": ["Deprecations"]}'
 
 .PHONY: governance
-governance: $(DEV) ## check the conventions of the dbt project; each breach with its fix (report: target/governance/report.md)
+governance: $(DEV) ## parse the dbt project and check its conventions; each breach with its fix (report: target/governance/report.md)
 	$(BIN)/python -m governance
 
 # Three workers on two cores, since many tests wait. In order of name: in xdist's order, by number of tests, the slow

@@ -17,7 +17,8 @@ STRICT = ("--warn-error-options", '{"error": ["Deprecations", "InvalidMacroAnnot
 def make_artefacts(directory: Path) -> None:
     """Write manifest.json and catalog.json of the project in the working directory to `directory`.
 
-    Models and seeds are built without a row, in a database of their own: no data is needed, and none is touched.
+    Models and seeds are built without a row, in a database of their own: no data is needed, and none is touched. All
+    files are parsed, for dbt tells of what is deprecated only in those that it parses.
     Raises CommandError when dbt can't build them.
     """
     directory.mkdir(parents=True, exist_ok=True)
@@ -30,7 +31,7 @@ def make_artefacts(directory: Path) -> None:
         "DBT_LOG_PATH": str(directory),
     }
     with _environment(settings):
-        _dbt("build", "--empty", "--resource-type", "model", "--resource-type", "seed", *STRICT)
+        _dbt("build", "--empty", "--resource-type", "model", "--resource-type", "seed", "--no-partial-parse", *STRICT)
         _dbt("docs", "generate", "--no-compile")
 
 
