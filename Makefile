@@ -102,6 +102,13 @@ csv: $(DEV) ## write a published table as CSV to data/csv/ (TABLE=tag_totals)
 	@$(BIN)/python -m publish console -- -c "copy (from \"$(TABLE)\") to 'data/csv/$(TABLE).csv'"
 	@echo 'data/csv/$(TABLE).csv'
 
+.PHONY: parquet
+parquet: $(DEV) ## write a published table as Parquet to data/parquet/; a release has no file of the largest (TABLE=tag_values)
+	$(if $(TABLE),,$(error name a table: make parquet TABLE=tag_values))
+	@mkdir -p data/parquet
+	@$(BIN)/python -m publish console -- -c "copy (from \"$(TABLE)\") to 'data/parquet/$(TABLE).parquet' (compression zstd)"
+	@echo 'data/parquet/$(TABLE).parquet'
+
 # dbt's docs have a target directory of their own, so that the results of dbt build in target/ can still be published.
 .PHONY: docs
 docs: build $(DEV) ## build, and write the documentation site to site/; it works from the disk (SAMPLE_ROWS=10 of each table, 0: none)

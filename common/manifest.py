@@ -91,6 +91,8 @@ class Manifest(msgspec.Struct, frozen=True):
     """None in releases from before this was kept. `passed_at` is None where `--allow-untested` published it."""
     inputs: str | None = None
     """What the build was made with, see `common.inputs`; None where plain dbt made it."""
+    rows: dict[str, int] | None = None
+    """The rows of each public table. None in releases from before this was kept."""
 
     def write(self, directory: Path) -> None:
         """Write it into a release."""

@@ -49,15 +49,21 @@ class Release:
         self._database.close()
 
     def sample(self, table: Table, row_count: int) -> Sample:
-        """Return the first rows of a table, in the order it was published in.
+        """Return the first rows of a table, in the order it was published in, or else by its grain.
 
-        They are read from its Parquet file: a view has no order, and may be dear to count.
+        They are read from its Parquet file, if there is one: a view has no order.
         """
-        file = as_pattern(self._directory / "parquet" / f"{table.name}.parquet")
-        parquet = f"read_parquet({literal(file)}, hive_partitioning = false)"
-        rows = self._query(f"select * from {parquet} limit {row_count}")
+        file = self._directory / "parquet" / f"{table.name}.parquet"
+        ordered = f"read_parquet({literal(as_pattern(file))}, hive_partitioning = false)"
+        if not file.exists():
+            ordered = (
+                f"{quoted(table.name)} order by {', '.join(f'{quoted(name)} nulls first' for name in table.grain)}"
+            )
+        rows = self._query(f"select * from {ordered} limit {row_count}")
         columns = [column[0] for column in self._database.description or []]
-        return Sample(columns, rows, self._query(f"select count(*) from {parquet}")[0][0])
+        counted = self.manifest.rows or {}
+        count = counted[table.name] if table.name in counted else self._query(f"select count(*) from {ordered}")[0][0]
+        return Sample(columns, rows, count)
 
     def returned(self, function: Function) -> list[ReturnedColumn]:
         """Return the columns of a table function."""

@@ -66,6 +66,8 @@ class Mart(Relation):
     """The columns that name a row, as the model's own test has them."""
     counts_documents_of: Collection[str] = ()
     """The Convex tables of one of which each row needs a document, as `config: meta` says."""
+    parquet_on_demand: bool = False
+    """A release has no Parquet file of it, as `config: meta` says: `make parquet` writes one."""
 
 
 @dataclass(frozen=True)
@@ -238,8 +240,9 @@ def marts(manifest: dict[str, Any]) -> list[Mart]:
         ]
         is_view = node["config"]["materialized"] == "view"
         order, description = _order(node, grains[key]), node["description"].strip()
-        counted = node["config"]["meta"].get("counts_documents_of", ())
-        found.append(Mart(node["alias"], order, description, columns, is_view, grains[key], counted))
+        meta = node["config"]["meta"]
+        counted, on_demand = meta.get("counts_documents_of", ()), meta.get("parquet_on_demand", False)
+        found.append(Mart(node["alias"], order, description, columns, is_view, grains[key], counted, on_demand))
     return sorted(found, key=lambda mart: mart.name)
 
 

@@ -41,7 +41,7 @@ tests on its code (make unit-tests).
 Writes <publish-dir>/<build_id>/ and makes it the current release in one step:
 
   palettes.duckdb      the public tables and functions; opens read-only, with DuckDB 1.4.2 or later
-  parquet/             the same tables, one file each
+  parquet/             the same tables but tag_values, one file each (make parquet TABLE=tag_values)
   convex/              the consensus as JSONL, and as the ZIP that `npx convex import` takes
   manifest.json        where it all comes from; rows, bytes and SHA-256 of each file
 

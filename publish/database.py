@@ -48,12 +48,17 @@ def write_database(build: Build, path: Path, git_commit: str | None, step: Tell)
 
 
 def write_parquet(build: Build, database: Path, directory: Path, step: Tell) -> None:
-    """Write each mart to `<mart>.parquet`: the same bytes for the same rows, whatever the number of threads."""
+    """Write marts to `<mart>.parquet`: the same bytes for the same rows, whatever the number of threads.
+
+    Those with `parquet_on_demand` are left out.
+    """
     directory.mkdir()
     with limited_connection(directory.parent) as connection:
         connection.execute(f"attach {literal(str(database))} as published (read_only)")
         connection.execute("use published")
         for mart in build.marts:
+            if mart.parquet_on_demand:
+                continue
             step(f"{mart.name}.parquet")
             rows = f"select * from main.{quoted(mart.name)} order by {mart.order_by}"
             path = literal(str(directory / f"{mart.name}.parquet"))

@@ -21,6 +21,7 @@ from common.raw_zone import RawZone
 from common.releases import Releases
 from common.settings import CONSENSUS_TABLE
 from common.shrinking import Loss
+from common.sql import quoted
 from publish.build import Build, audit
 from publish.connection import limited_connection
 from publish.convex import Written, write_documents, write_zip
@@ -103,16 +104,16 @@ def _refuse_unknown(build: Build, allow_shrink: Collection[str]) -> None:
         raise CommandError(f"--allow-shrink {unknown[0]}: only tables that count documents are guarded: {names}")
 
 
-def _shrunk(build: Build, files: list[FileEntry], last: Manifest | None, allowed: Collection[str]) -> list[Shrunk]:
+def _shrunk(build: Build, rows: dict[str, int], last: Manifest | None, allowed: Collection[str]) -> list[Shrunk]:
     """Return what has lost most of its rows since the last release. Raises CommandError, see `shrunk_tables`."""
     if last is None or last.is_sample:  # made-up rows are no loss
         return []
-    before, after = _mart_rows(last.files), _mart_rows(files)
+    before, after = last.rows or _parquet_rows(last.files), rows
     losses = [Loss(name, before[name], after[name]) for name in after if name in before]
     return shrunk_tables(losses, deletes_since(build, last), allowed)
 
 
-def _mart_rows(files: list[FileEntry]) -> dict[str, int]:
+def _parquet_rows(files: list[FileEntry]) -> dict[str, int]:
     return {Path(entry.path).stem: entry.rows for entry in files if entry.path.endswith(".parquet")}
 
 
@@ -140,7 +141,7 @@ def _write(
     progress: Progress,
 ) -> None:
     path, commit = directory / "palettes.duckdb", _git_commit(PROJECT)
-    steps = len(build.internal) + sum(not mart.is_view for mart in build.marts) + len(build.marts)
+    steps = len(build.internal) + sum((not mart.is_view) + (not mart.parquet_on_demand) for mart in build.marts)
     done = 0
 
     def step(_name: str) -> None:
@@ -159,7 +160,7 @@ def _write(
     now, counts = datetime.now(UTC), _counts(path, written)
     is_sample = any(run.is_sample for run in build.source_runs) or holds_sample(path)
     write_zip(documents, _analytics_run(build, now, counts, is_sample=is_sample), directory / "convex" / "import.zip")
-    files = files_of(directory)
+    files, rows = files_of(directory), _rows(build, path)
     Manifest(
         build.build_id,
         build.built_at.isoformat(),
@@ -173,9 +174,10 @@ def _write(
         is_sample,
         build.origin,
         build.deletes,
-        _shrunk(build, files, last, allow_shrink),
+        _shrunk(build, rows, last, allow_shrink),
         tests,
         made_with,
+        rows,
     ).write(directory)
 
 
@@ -207,6 +209,13 @@ def _counts(database: Path, written: Written) -> dict[str, int]:
         "truncated_tags": written.truncated_tags,
         "documents_left_out": written.left_out,
     }
+
+
+def _rows(build: Build, database: Path) -> dict[str, int]:
+    with limited_connection(database.parent, database, read_only=True) as connection:
+        counts = [f"(select count(*) from main.{quoted(mart.name)})" for mart in build.marts]  # noqa: S608 - quoted
+        found = connection.execute(f"select {', '.join(counts)}").fetchall()[0]
+    return {mart.name: count for mart, count in zip(build.marts, found, strict=True)}
 
 
 def _refuse_if_damaged(directory: Path) -> None:
