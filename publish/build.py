@@ -56,6 +56,14 @@ class Relation:
 
 
 @dataclass(frozen=True)
+class Internal(Relation):
+    """What isn't public, and a public view or a function reads."""
+
+    left_out: list[str] = field(default_factory=list)
+    """The columns that none of them reads, as `config: meta: unpublished` says."""
+
+
+@dataclass(frozen=True)
 class Mart(Relation):
     """A public model."""
 
@@ -81,8 +89,7 @@ class Build:
     built_at: datetime
     dbt_version: str
     marts: list[Mart]
-    internal: list[Relation]
-    """What isn't public, and a public view or a function reads."""
+    internal: list[Internal]
     source_runs: list[SourceRun]
     origin: str = "file"
     """Where the newest of its data came from: a deployment, or `file`."""
@@ -246,13 +253,20 @@ def marts(manifest: dict[str, Any]) -> list[Mart]:
     return sorted(found, key=lambda mart: mart.name)
 
 
-def _internal(manifest: dict[str, Any]) -> list[Relation]:
+def _internal(manifest: dict[str, Any]) -> list[Internal]:
     nodes, grains = manifest["nodes"], _grains(manifest)
     is_public = {key: node.get("access") == "public" for key, node in nodes.items()}
     readers = [n for key, n in nodes.items() if is_public[key] and n["config"]["materialized"] == "view"]
     readers += manifest.get("functions", {}).values()
     read = {key for reader in readers for key in reader["depends_on"]["nodes"] if key in nodes and not is_public[key]}
-    relations = (Relation(nodes[key]["alias"], _order(nodes[key], grains.get(key))) for key in read)
+    relations = (
+        Internal(
+            nodes[key]["alias"],
+            _order(nodes[key], grains.get(key)),
+            nodes[key]["config"]["meta"].get("unpublished", []),
+        )
+        for key in read
+    )
     return sorted(relations, key=lambda relation: relation.name)
 
 

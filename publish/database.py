@@ -31,7 +31,8 @@ def write_database(build: Build, path: Path, git_commit: str | None, step: Tell)
         connection.execute(f"create schema {copy}.{INTERNAL}")
         for relation in build.internal:
             step(relation.name)
-            rows = f"select * from {catalog}.{INTERNAL}.{quoted(relation.name)} order by {relation.order_by}"
+            left_out = f" exclude ({', '.join(map(quoted, relation.left_out))})" if relation.left_out else ""
+            rows = f"select *{left_out} from {catalog}.{INTERNAL}.{quoted(relation.name)} order by {relation.order_by}"
             connection.execute(f"create table {copy}.{INTERNAL}.{quoted(relation.name)} as {rows}")
         for mart in build.marts:
             if not mart.is_view:

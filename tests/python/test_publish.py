@@ -110,6 +110,12 @@ def test_every_public_table_is_published_with_all_its_rows(built: BuiltPlace, pu
                     assert connection.execute(query).fetchone() == (0,), copy
 
 
+def test_documents_themselves_are_not_published(built: BuiltPlace, published: Path) -> None:
+    query = "select column_name from duckdb_columns() where schema_name = 'internal' and table_name = 'int_answers'"
+    names = {name for (name,) in rows(built.database, query)}
+    assert names - {name for (name,) in rows(published / "palettes.duckdb", query)} == {"tags", "json_keys"}
+
+
 def test_the_published_files_have_the_columns_and_types_of_the_contract(built: BuiltPlace, published: Path) -> None:
     for mart in marts(built):
         assert mart["contract"]["enforced"]
