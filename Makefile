@@ -97,17 +97,15 @@ console: $(DEV) ## open a read-only SQL shell on the current release; reads SQL 
 
 .PHONY: csv
 csv: $(DEV) ## write a published table as CSV to data/csv/ (TABLE=tag_totals)
-	$(if $(TABLE),,$(error name a table: make csv TABLE=tag_totals))
-	@mkdir -p data/csv
-	@$(BIN)/python -m publish console -- -c "copy (from \"$(TABLE)\") to 'data/csv/$(TABLE).csv'"
-	@echo 'data/csv/$(TABLE).csv'
 
 .PHONY: parquet
 parquet: $(DEV) ## write a published table as Parquet to data/parquet/; a release has no file of the largest (TABLE=tag_values)
-	$(if $(TABLE),,$(error name a table: make parquet TABLE=tag_values))
-	@mkdir -p data/parquet
-	@$(BIN)/python -m publish console -- -c "copy (from \"$(TABLE)\") to 'data/parquet/$(TABLE).parquet' (compression zstd)"
-	@echo 'data/parquet/$(TABLE).parquet'
+
+csv parquet:
+	$(if $(TABLE),,$(error name a table: make $@ TABLE=tag_totals))
+	@mkdir -p data/$@
+	@$(BIN)/python -m publish console -- -c "copy (from \"$(TABLE)\") to 'data/$@/$(TABLE).$@'$(if $(filter parquet,$@), (compression zstd))"
+	@echo 'data/$@/$(TABLE).$@'
 
 # dbt's docs have a target directory of their own, so that the results of dbt build in target/ can still be published.
 .PHONY: docs

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from common.dbt import database_path, kept_artifacts
+from common.files import fingerprint
 from common.settings import raw_dir
 
 _DBT = ("models", "macros", "functions", "seeds", "tests")
@@ -32,8 +33,7 @@ def inputs() -> str:
     for path in (raw_dir(None), database_path()):
         digest.update(f"{path.absolute()}\0".encode(errors="surrogateescape"))
     for path in sorted(_files()):
-        digest.update(f"{path}\0".encode(errors="surrogateescape"))
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+        digest.update(f"{path} {fingerprint(path)}\0".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 

@@ -61,9 +61,10 @@ class Release:
             )
         rows = self._query(f"select * from {ordered} limit {row_count}")
         columns = [column[0] for column in self._database.description or []]
-        counted = self.manifest.rows or {}
-        count = counted[table.name] if table.name in counted else self._query(f"select count(*) from {ordered}")[0][0]
-        return Sample(columns, rows, count)
+        counts = self.manifest.rows or dict(
+            self._query(f"select {literal(table.name)}, count(*) from {quoted(table.name)}")
+        )
+        return Sample(columns, rows, counts[table.name])
 
     def returned(self, function: Function) -> list[ReturnedColumn]:
         """Return the columns of a table function."""

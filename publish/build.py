@@ -115,7 +115,7 @@ def audit(target: Path, database: Path, zone: RawZone, *, allow_stale: bool = Fa
     `target` is where dbt leaves its results. With `allow_stale`, the raw zone may hold more. Raises CommandError with
     the names of what failed, or with what else keeps the build from being published.
     """
-    rows = _read_runs(database)
+    rows = read_runs(database)
     results, manifest = artifacts(target)
     try:
         _refuse_unless_whole(target, results, manifest)
@@ -189,7 +189,8 @@ def _listed(names: list[str]) -> str:
     return shown if len(names) <= NAMES_IN_AN_ERROR else f"{shown} and {len(names) - NAMES_IN_AN_ERROR} more"
 
 
-def _read_runs(database: Path) -> list[tuple[Any, ...]]:
+def read_runs(database: Path) -> list[tuple[Any, ...]]:
+    """Return the id of the dbt command that made a database, and a run that it read, by run. Raises CommandError."""
     columns = "invocation_id, run_id, kind, snapshot_ts, source_type, source_name"
     query = f"select {columns} from raw.build_runs order by run_id"  # noqa: S608 - columns of ours
     try:

@@ -31,12 +31,7 @@ from publish.sample import holds_sample
 from publish.unit_tests import COMMAND, unit_tests_of
 
 PROJECT = Path(__file__).parents[1]
-COUNTS = """
-    select
-        (select count(*) from palettes) as palettes,
-        (select count(*) from answers) as results,
-        (select count(*) from answers where status = 'success') as counted_results
-"""
+COUNTED = "select count(*) from answers where status = 'success'"
 
 
 @dataclass(frozen=True)
@@ -157,10 +152,11 @@ def _write(
     (directory / "convex").mkdir()
     consensus, documents = parquet / f"{CONSENSUS_TABLE}.parquet", directory / "convex" / f"{CONSENSUS_TABLE}.jsonl"
     written = write_documents(consensus, documents, lambda done, total: progress("documents", done, total))
-    now, counts = datetime.now(UTC), _counts(path, written)
+    rows = _rows(build, path)
+    now, counts = datetime.now(UTC), _counts(path, rows, written)
     is_sample = any(run.is_sample for run in build.source_runs) or holds_sample(path)
     write_zip(documents, _analytics_run(build, now, counts, is_sample=is_sample), directory / "convex" / "import.zip")
-    files, rows = files_of(directory), _rows(build, path)
+    files = files_of(directory)
     Manifest(
         build.build_id,
         build.built_at.isoformat(),
@@ -199,12 +195,13 @@ def _analytics_run(build: Build, now: datetime, counts: dict[str, int], *, is_sa
     return run | {"isSample": True} if is_sample else run
 
 
-def _counts(database: Path, written: Written) -> dict[str, int]:
+def _counts(database: Path, rows: dict[str, int], written: Written) -> dict[str, int]:
     with limited_connection(database.parent, database, read_only=True) as connection:
-        result = connection.execute(COUNTS)
-        names = [column[0] for column in result.description]
-        counts = dict(zip(names, result.fetchone() or (), strict=True))
-    return counts | {
+        counted = connection.execute(COUNTED).fetchall()[0][0]
+    return {
+        "palettes": rows["palettes"],
+        "results": rows["answers"],
+        "counted_results": counted,
         "consensus_rows": written.rows,
         "truncated_tags": written.truncated_tags,
         "documents_left_out": written.left_out,

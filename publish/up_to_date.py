@@ -6,8 +6,6 @@ those of its build. Then `make build` has nothing to do.
 
 import sys
 
-import duckdb
-
 from common.command import guarded
 from common.dbt import database_path
 from common.errors import CommandError
@@ -16,6 +14,7 @@ from common.manifest import Manifest, differences
 from common.raw_zone import RawZone
 from common.releases import Releases, publish_dir
 from common.settings import raw_dir
+from publish.build import read_runs
 
 
 def up_to_date(releases: Releases, zone: RawZone) -> Manifest | None:
@@ -35,11 +34,10 @@ def up_to_date(releases: Releases, zone: RawZone) -> Manifest | None:
 def _invocation_id() -> str:
     """Return the id of the dbt command that made the database, without dashes; empty where that isn't known."""
     try:
-        with duckdb.connect(str(database_path()), read_only=True) as connection:
-            rows = connection.execute("select distinct invocation_id from raw.build_runs").fetchall()
-    except duckdb.Error:
+        ids = {row[0] for row in read_runs(database_path())}
+    except CommandError:
         return ""
-    return rows[0][0].replace("-", "") if len(rows) == 1 else ""
+    return ids.pop().replace("-", "") if len(ids) == 1 else ""
 
 
 def main() -> int:

@@ -147,3 +147,8 @@ def test_an_edit_during_a_build_makes_the_next_one_differ(
     keep_artifacts(place.target, before)
     assert place.publish(tmp_path / "published").manifest.inputs == before
     assert not is_up_to_date(place)
+
+
+def test_what_an_earlier_build_was_made_with_is_not_taken_for_the_last_one(place: BuiltPlace) -> None:
+    place.build_again(1)  # as plain dbt does
+    assert place.publish(place.target.parents[1] / "published").manifest.inputs is None
